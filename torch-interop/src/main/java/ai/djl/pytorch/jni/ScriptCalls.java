@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+package ai.djl.pytorch.jni;
+
+/**
+ * Calls of TorchScript methods with native handles, without the objects that {@link IValueUtils}
+ * makes for each argument.
+ *
+ * <p>A handle is the address of a native value. Its owner deletes it exactly once; nothing here
+ * checks handles.
+ */
+public final class ScriptCalls {
+
+    private ScriptCalls() {}
+
+    /**
+     * Runs a method in inference mode: nothing is recorded for gradients.
+     *
+     * @param module the handle of the module
+     * @param method the name of the method
+     * @param arguments the handles of the arguments, which stay the caller's
+     * @return the handle of the result, which is the caller's to delete
+     */
+    public static long run(long module, String method, long... arguments) {
+        return PyTorchLibrary.LIB.moduleRunMethod(module, method, arguments, false, false);
+    }
+
+    /**
+     * Deletes a value.
+     *
+     * @param value the handle
+     */
+    public static void delete(long value) {
+        PyTorchLibrary.LIB.torchDeleteIValue(value);
+    }
+
+    /**
+     * Makes a value of a number.
+     *
+     * @param number the number
+     * @return the handle
+     */
+    public static long fromDouble(double number) {
+        return PyTorchLibrary.LIB.iValueFromDouble(number);
+    }
+
+    /**
+     * Makes a value of a tensor.
+     *
+     * @param tensor the handle of the tensor
+     * @return the handle; it keeps the tensor, but not memory that Java owns
+     */
+    public static long fromTensor(long tensor) {
+        return PyTorchLibrary.LIB.iValueFromTensor(tensor);
+    }
+
+    /**
+     * Makes a value of a list of tensors.
+     *
+     * @param tensors the handles of the tensors
+     * @return the handle; it keeps the tensors, but not memory that Java owns
+     */
+    public static long fromTensors(long... tensors) {
+        return PyTorchLibrary.LIB.iValueFromTensorList(tensors);
+    }
+
+    /**
+     * Reads a floating-point number.
+     *
+     * @param value the handle
+     * @return the number
+     */
+    public static double toDouble(long value) {
+        return PyTorchLibrary.LIB.iValueToDouble(value);
+    }
+
+    /**
+     * Reads a whole number.
+     *
+     * @param value the handle
+     * @return the number
+     */
+    public static long toLong(long value) {
+        return PyTorchLibrary.LIB.iValueToLong(value);
+    }
+}

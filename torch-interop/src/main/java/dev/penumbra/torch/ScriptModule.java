@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.torch;
+
+import ai.djl.engine.Engine;
+import ai.djl.engine.EngineException;
+import ai.djl.ndarray.NDManager;
+import ai.djl.pytorch.engine.PtNDManager;
+import ai.djl.pytorch.engine.PtSymbolBlock;
+import ai.djl.pytorch.jni.JniUtils;
+import ai.djl.pytorch.jni.ScriptCalls;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Objects;
+
+/**
+ * One loaded archive of operations. It holds no tensors, so one serves every device; it stays
+ * loaded for the life of the process.
+ */
+final class ScriptModule {
+
+    private final PtSymbolBlock block;
+
+    private ScriptModule(PtSymbolBlock block) {
+        this.block = block;
+    }
+
+    /**
+     * Loads the archive of a source file beside this class.
+     *
+     * @param resource the name of the file
+     * @return the module
+     * @throws EngineException if the source has an error, with its line
+     */
+    static ScriptModule load(String resource) {
+        try (InputStream in = ScriptModule.class.getResourceAsStream(resource)) {
+            String source =
+                    new String(
+                            Objects.requireNonNull(in, resource).readAllBytes(),
+                            StandardCharsets.UTF_8);
+            return of(source);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    static ScriptModule of(String source) throws IOException {
+        Engine engine = Engine.getEngine("PyTorch");
+        NDManager manager = engine.newBaseManager();
+        try {
+            InputStream archive = new ByteArrayInputStream(ScriptArchive.of(source));
+            return new ScriptModule(
+                    JniUtils.loadModule((PtNDManager) manager, archive, false, false));
+        } catch (IOException | RuntimeException e) {
+            manager.close();
+            throw e;
+        }
+    }
+
+    /** Runs a method that returns nothing; the arguments stay the caller's. */
+    void run(String method, long... arguments) {
+        ScriptCalls.delete(call(method, arguments));
+    }
+
+    /** Runs a method that returns a floating-point number; the arguments stay the caller's. */
+    double runDouble(String method, long... arguments) {
+        long result = call(method, arguments);
+        try {
+            return ScriptCalls.toDouble(result);
+        } finally {
+            ScriptCalls.delete(result);
+        }
+    }
+
+    /** Runs a method that returns a whole number; the arguments stay the caller's. */
+    long runLong(String method, long... arguments) {
+        long result = call(method, arguments);
+        try {
+            return ScriptCalls.toLong(result);
+        } finally {
+            ScriptCalls.delete(result);
+        }
+    }
+
+    private long call(String method, long... arguments) {
+        try {
+            return ScriptCalls.run(block.getHandle(), method, arguments);
+        } catch (EngineException e) {
+            throw new EngineException(method + " failed: " + reason(e), e);
+        }
+    }
+
+    /** The last line of the interpreter's trace says what went wrong; the others say where. */
+    private static String reason(EngineException e) {
+        return String.valueOf(e.getMessage())
+                .lines()
+                .map(String::strip)
+                .filter(line -> !line.isEmpty())
+                .reduce("", (previous, line) -> line);
+    }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.torch;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import ai.djl.engine.EngineException;
+import ai.djl.pytorch.jni.ScriptCalls;
+import java.io.IOException;
+import org.junit.jupiter.api.Test;
+
+final class ScriptModuleTest {
+
+    private static final String SOURCE =
+            """
+            class Ops(Module):
+              __parameters__ = []
+              __buffers__ = []
+              training : bool
+              def twice(self: __torch__.Ops, x: float) -> float:
+                return torch.mul(x, 2.0)
+              def fail(self: __torch__.Ops) -> None:
+                ops.prim.RaiseException("no such thing")
+                return None
+            """;
+
+    @Test
+    void method_returnsItsResult() throws IOException {
+        long x = ScriptCalls.fromDouble(1.25);
+        assertEquals(2.5, ScriptModule.of(SOURCE).runDouble("twice", x));
+        ScriptCalls.delete(x);
+    }
+
+    @Test
+    void failure_namesTheMethod() throws IOException {
+        ScriptModule module = ScriptModule.of(SOURCE);
+        EngineException e = assertThrows(EngineException.class, () -> module.run("fail"));
+        assertEquals("fail failed: RuntimeError: no such thing", e.getMessage());
+    }
+
+    @Test
+    void wrongSource_isReportedWhenLoaded() {
+        EngineException e =
+                assertThrows(
+                        EngineException.class,
+                        () -> ScriptModule.of(SOURCE.replace("torch.mul", "torch.nothing")));
+        assertTrue(String.valueOf(e.getMessage()).contains("nothing"), e.getMessage());
+    }
+
+    @Test
+    void archive_isTheSameEveryTime() {
+        assertArrayEquals(ScriptArchive.of(SOURCE), ScriptArchive.of(SOURCE));
+    }
+}
