@@ -12,6 +12,10 @@ starts from. "online" maps a tensor's name to [update][element], and so does a c
 rows hold the state after each update. "steps" are the step numbers given to update, null for none;
 "decays" are the decays timm used, 1 - weight, in float64.
 
+Bits. With ATEN_CPU_CAPABILITY avx2 and avx512 torch gives the same file. With "default", without
+fused multiply-add, some values differ in their last bits; an average that has come close to zero then
+differs by many units in its own last place, so bounds must be relative to the largest value it had.
+
 Run it in this folder: python timm_updates.py > timm_updates.json
 """
 

@@ -13,6 +13,10 @@ a case names the gradients it uses. "lr" is one number, or one per step; every l
 of the case "torch_defaults" is a float32 value, since DJL hands an optimizer a Java float. Weights
 are recorded after the steps listed in "recorded_steps", both moments after the last one.
 
+Bits. With ATEN_CPU_CAPABILITY avx2 and avx512 torch gives the same file. With "default", without
+fused multiply-add, some values differ in their last bits; a weight that has come close to zero then
+differs by many units in its own last place, so bounds must be relative to the largest value it had.
+
 Run it in this folder: python adamw.py > adamw.json
 """
 
