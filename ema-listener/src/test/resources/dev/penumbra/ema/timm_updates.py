@@ -6,15 +6,16 @@ Two parameters, a float buffer and an integer buffer, as of a layer with batch n
 the file is written every result is compared with the recurrence in float64, and the batched
 (foreach) update, which is timm's default, with the one tensor by tensor.
 
-Format. Float32 values are bit patterns ("0x3f800000" is 1), integers are numbers, tensors are flat in
-row-major order and listed in state_dict order as in "tensors". "initial" is the state the average
-starts from. "online" maps a tensor's name to [update][element], and so does a case's "average", whose
-rows hold the state after each update. "steps" are the step numbers given to update, null for none;
+Format. Float32 values are bit patterns ("0x3f800000" is 1), integers are numbers, tensors are flat
+in row-major order and listed in state_dict order as in "tensors". "initial" is the state the average
+starts from. "online" maps a tensor's name to [update][element], and so does a case's "average",
+whose rows hold the state after each update. "steps" are the step numbers given to update, null for none;
 "decays" are the decays timm used, 1 - weight, in float64.
 
 Bits. With ATEN_CPU_CAPABILITY avx2 and avx512 torch gives the same file. With "default", without
-fused multiply-add, some values differ in their last bits; an average that has come close to zero then
-differs by many units in its own last place, so bounds must be relative to the largest value it had.
+fused multiply-add, some values differ in their last bits; an average that has come close to zero
+then differs by many units in its own last place, so bounds must be relative to the largest value it
+had.
 
 Run it in this folder: python timm_updates.py > timm_updates.json
 """
@@ -184,7 +185,8 @@ def golden(case: dict, states: list[dict]) -> dict:
     averages, decays = run_timm(case, states, foreach=True)
     if run_timm(case, states, foreach=False)[0] != averages:
         raise AssertionError(f"{case['name']}: foreach and the loop differ")
-    print(f"{case['name']}: to float64 {check(case, states, averages, decays):.1e}", file=sys.stderr)
+    worst = check(case, states, averages, decays)
+    print(f"{case['name']}: to float64 {worst:.1e}", file=sys.stderr)
     return {**case, "decays": decays, "average": columns(averages)}
 
 

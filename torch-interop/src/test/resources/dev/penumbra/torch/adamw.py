@@ -2,16 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes adamw.json: what torch.optim.AdamW does to a few small tensors in 100 steps.
 
-Three float32 implementations (plain loop, foreach, fused) and a float64 run of the plain loop, which
-is the oracle: the float32 results differ from it, and from each other, by rounding only. Before the
-file is written the float64 run is compared with AdamW's formulas in plain Python, and the float32
-runs with the float64 run.
+Three float32 implementations (plain loop, foreach, fused) and a float64 run of the plain loop,
+which is the oracle: the float32 results differ from it, and from each other, by rounding only.
+Before the file is written the float64 run is compared with AdamW's formulas in plain Python, and the
+float32 runs with the float64 run.
 
 Format. Float32 values are bit patterns ("0x3f800000" is 1), float64 values are decimals that
 round-trip, tensors are flat in row-major order. "gradients" maps a name to [step][tensor][element];
-a case names the gradients it uses. "lr" is one number, or one per step; every learning rate but that
-of the case "torch_defaults" is a float32 value, since DJL hands an optimizer a Java float. Weights
-are recorded after the steps listed in "recorded_steps", both moments after the last one.
+a case names the gradients it uses. "lr" is one number, or one per step; every learning rate but
+that of the case "torch_defaults" is a float32 value, since DJL hands an optimizer a Java float.
+Weights are recorded after the steps listed in "recorded_steps", both moments after the last one.
 
 Bits. With ATEN_CPU_CAPABILITY avx2 and avx512 torch gives the same file. With "default", without
 fused multiply-add, some values differ in their last bits; a weight that has come close to zero then
@@ -156,7 +156,7 @@ def run_formula(case: dict, initial: list, gradients: list) -> dict[int, list[li
 
 
 def distance(a: dict, b: dict, initial: list) -> float:
-    """Returns the largest difference, relative to the larger of the value and the initial weight."""
+    """Returns the largest difference relative to the larger of value and initial weight."""
     return max(
         abs(x - y) / max(abs(x), abs(start))
         for step in RECORDED
@@ -187,8 +187,8 @@ def golden(case: dict, gradients: list, rng: random.Random) -> dict:
     for name, kind in IMPLEMENTATIONS.items():
         result = run_torch(case, initial, gradients, torch.float32, **kind)
         deviations[name] = distance(oracle["weights"], result["weights"], initial)
-        # 100 steps of a few roundings, 6e-8 each at most. That of the factor 1 - lr * weight_decay is
-        # the same in every step, so it adds up: 2.8e-6 for the defaults.
+        # 100 steps of a few roundings, 6e-8 each at most. That of the factor 1 - lr * weight_decay
+        # is the same in every step, so it adds up: 2.8e-6 for the defaults.
         if not deviations[name] < 1e-5:
             raise AssertionError(f"{case['name']}: {name} is {deviations[name]} from float64")
         expected[name] = record(result, bits)

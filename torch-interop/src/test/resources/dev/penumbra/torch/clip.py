@@ -8,8 +8,8 @@ the float32 results are compared with it and with the definition, gradients * mi
 (norm + 1e-6)).
 
 Format. Float32 values are bit patterns ("0x3f800000" is 1), float64 values are decimals that
-round-trip, tensors are flat in row-major order. "total_norm_float64" is null where the gradients are
-not finite. Any NaN stands for every NaN.
+round-trip, tensors are flat in row-major order. "total_norm_float64" is null where the gradients
+are not finite. Any NaN stands for every NaN.
 
 Bits. With ATEN_CPU_CAPABILITY avx2 and avx512 torch gives the same file. With "default", without
 fused multiply-add, some values differ in their last bits:
