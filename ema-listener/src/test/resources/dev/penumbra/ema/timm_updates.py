@@ -7,10 +7,10 @@ the file is written every result is compared with the recurrence in float64, and
 (foreach) update, which is timm's default, with the one tensor by tensor.
 
 Format. Float32 values are bit patterns ("0x3f800000" is 1), integers are numbers, tensors are flat
-in row-major order and listed in state_dict order as in "tensors". "initial" is the state the average
-starts from. "online" maps a tensor's name to [update][element], and so does a case's "average",
-whose rows hold the state after each update. "steps" are the step numbers given to update, null for none;
-"decays" are the decays timm used, 1 - weight, in float64.
+in row-major order and listed in state_dict order as in "tensors". "initial" is the state the
+average starts from. "online" maps a tensor's name to [update][element], and so does a case's
+"average", whose rows hold the state after each update. "steps" are the step numbers given to
+update, null for none; "decays" are the decays timm used, 1 - weight, in float64.
 
 Bits. With ATEN_CPU_CAPABILITY avx2 and avx512 torch gives the same file. With "default", without
 fused multiply-add, some values differ in their last bits; an average that has come close to zero

@@ -4,8 +4,8 @@
 
 Three float32 implementations (plain loop, foreach, fused) and a float64 run of the plain loop,
 which is the oracle: the float32 results differ from it, and from each other, by rounding only.
-Before the file is written the float64 run is compared with AdamW's formulas in plain Python, and the
-float32 runs with the float64 run.
+Before the file is written the float64 run is compared with AdamW's formulas in plain Python, and
+the float32 runs with the float64 run.
 
 Format. Float32 values are bit patterns ("0x3f800000" is 1), float64 values are decimals that
 round-trip, tensors are flat in row-major order. "gradients" maps a name to [step][tensor][element];

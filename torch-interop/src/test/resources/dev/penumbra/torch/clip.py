@@ -12,8 +12,8 @@ round-trip, tensors are flat in row-major order. "total_norm_float64" is null wh
 are not finite. Any NaN stands for every NaN.
 
 Bits. With ATEN_CPU_CAPABILITY avx2 and avx512 torch gives the same file. With "default", without
-fused multiply-add, some values differ in their last bits:
-three units in the last place at most, in the case "many_tensors".
+fused multiply-add, some values differ in their last bits: three units in the last place at most, in
+the case "many_tensors".
 
 Run it in this folder: python clip.py > clip.json
 """
