@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.ema;
+
+/** The checks that several types share, each with its one message. */
+final class Arguments {
+
+    private Arguments() {}
+
+    static void requireDecay(double decay) {
+        requireShare("decay", decay);
+    }
+
+    static void requireShare(String name, double value) {
+        if (!(value >= 0 && value < 1)) {
+            throw new IllegalArgumentException(name + " must be in [0, 1), got " + value);
+        }
+    }
+
+    static void requirePositive(String name, double value) {
+        if (!(value > 0 && Double.isFinite(value))) {
+            throw new IllegalArgumentException(name + " must be finite and above 0, got " + value);
+        }
+    }
+
+    static void requireNotNegative(String name, long value) {
+        if (value < 0) {
+            throw new IllegalArgumentException(name + " must be at least 0, got " + value);
+        }
+    }
+
+    static void requireStep(long step) {
+        requireNotNegative("step", step);
+    }
+}

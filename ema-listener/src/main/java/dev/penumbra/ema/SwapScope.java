@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.ema;
+
+/** The time in which a model's arrays hold averaged weights. */
+public final class SwapScope implements AutoCloseable {
+
+    private final WeightAverage average;
+    private boolean open = true;
+
+    SwapScope(WeightAverage average) {
+        this.average = average;
+    }
+
+    /** Restores the online weights, once. */
+    @Override
+    public void close() {
+        if (open) {
+            open = false;
+            average.swapOut();
+        }
+    }
+}
