@@ -4,40 +4,52 @@ package dev.penumbra.torch;
 import ai.djl.ndarray.NDArray;
 import java.util.List;
 
-/** The moments and the step of one replica of a parameter. */
+/**
+ * The moments and the step of one replica of a parameter.
+ *
+ * <p>Weight and moments are native lists of one array each: an operation of TorchScript that
+ * changes the arrays of a list made inside the script is taken for one without effect and left out.
+ */
 final class AdamMoments implements AutoCloseable {
 
-    private final NDArray weight;
-    private final NDArray first;
-    private final NDArray second;
-    private final TensorList tensors;
+    private final NDArray firstMoment;
+    private final NDArray secondMoment;
+    private final TensorList first;
+    private final TensorList second;
+    private NDArray array;
+    private TensorList weight;
     private int step;
 
-    private AdamMoments(NDArray weight, NDArray first, NDArray second, int step) {
-        this.weight = weight;
-        this.first = first;
-        this.second = second;
+    /** Creates moments of zero on the manager of the weight. */
+    AdamMoments(NDArray array, int step) {
+        this.array = array;
         this.step = step;
-        tensors = TensorList.of(List.of(weight, first, second));
+        firstMoment = array.zerosLike();
+        secondMoment = array.zerosLike();
+        weight = TensorList.of(List.of(array));
+        first = TensorList.of(List.of(firstMoment));
+        second = TensorList.of(List.of(secondMoment));
     }
 
-    /** Moments of zero on the manager of the weight. */
-    static AdamMoments zeros(NDArray weight, int step) {
-        return new AdamMoments(weight, weight.zerosLike(), weight.zerosLike(), step);
-    }
-
-    /** These moments for the array that now holds the weight. */
-    AdamMoments on(NDArray current) {
-        if (current == weight) {
-            return this;
+    /** Follows the array that now holds the weight. */
+    void follow(NDArray current) {
+        if (current != array) {
+            weight.close();
+            weight = TensorList.of(List.of(current));
+            array = current;
         }
-        tensors.close();
-        return new AdamMoments(current, first, second, step);
     }
 
-    /** Weight, first moment, second moment. */
-    TensorList tensors() {
-        return tensors;
+    long weight() {
+        return weight.handle();
+    }
+
+    long first() {
+        return first.handle();
+    }
+
+    long second() {
+        return second.handle();
     }
 
     int nextStep() {
@@ -46,8 +58,10 @@ final class AdamMoments implements AutoCloseable {
 
     @Override
     public void close() {
-        tensors.close();
+        weight.close();
         first.close();
         second.close();
+        firstMoment.close();
+        secondMoment.close();
     }
 }

@@ -12,7 +12,6 @@ import ai.djl.training.tracker.Tracker;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The optimizer AdamW with exactly the semantics of {@code torch.optim.AdamW}, as one fused native
@@ -81,7 +80,9 @@ public final class FusedAdamW extends Optimizer implements AutoCloseable {
     public void update(String parameterId, NDArray weight, NDArray grad) {
         AdamMoments state =
                 moments.computeIfAbsent(parameterId, id -> new HashMap<>())
-                        .compute(weight.getDevice(), (device, kept) -> momentsOf(weight, kept));
+                        .computeIfAbsent(
+                                weight.getDevice(), d -> new AdamMoments(weight, beginNumUpdate));
+        state.follow(weight);
         int step = state.nextStep();
         numUpdate = Math.max(numUpdate, step);
         float rate = learningRate.getNewValue(parameterId, numUpdate);
@@ -89,38 +90,32 @@ public final class FusedAdamW extends Optimizer implements AutoCloseable {
             throw new IllegalStateException(
                     "learning rate must be finite, got " + rate + " at step " + numUpdate);
         }
-        run(
-                state.tensors(),
-                (PtNDArray) grad,
-                step,
-                rate,
-                beta1,
-                beta2,
-                weightDecay,
-                epsilon,
-                rescaleGrad);
+        run(state, (PtNDArray) grad, step, rate, beta1, beta2, weightDecay, epsilon, rescaleGrad);
         JniUtils.zeroGrad((PtNDArray) weight);
     }
 
-    private AdamMoments momentsOf(NDArray weight, @Nullable AdamMoments kept) {
-        return kept == null ? AdamMoments.zeros(weight, beginNumUpdate) : kept.on(weight);
-    }
-
-    private static void run(TensorList state, PtNDArray gradient, double... numbers) {
-        long[] arguments = new long[2 + numbers.length];
-        arguments[0] = state.handle();
+    private static void run(AdamMoments state, PtNDArray gradient, double... numbers) {
+        long[] arguments = new long[4 + numbers.length];
         try {
-            arguments[1] = ScriptCalls.fromTensor(gradient.getHandle());
+            arguments[1] = ScriptCalls.fromTensors(gradient.getHandle());
             for (int i = 0; i < numbers.length; i++) {
-                arguments[2 + i] = ScriptCalls.fromDouble(numbers[i]);
+                arguments[4 + i] = ScriptCalls.fromDouble(numbers[i]);
             }
+            arguments[0] = state.weight();
+            arguments[2] = state.first();
+            arguments[3] = state.second();
             Holder.OPS.run("adamw_", arguments);
         } finally {
-            for (int i = 1; i < arguments.length; i++) {
-                if (arguments[i] != 0) {
-                    ScriptCalls.delete(arguments[i]);
-                }
+            delete(arguments[1]);
+            for (int i = 4; i < arguments.length; i++) {
+                delete(arguments[i]);
             }
+        }
+    }
+
+    private static void delete(long value) {
+        if (value != 0) {
+            ScriptCalls.delete(value);
         }
     }
 

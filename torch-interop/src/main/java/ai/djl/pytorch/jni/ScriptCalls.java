@@ -44,16 +44,6 @@ public final class ScriptCalls {
     }
 
     /**
-     * Makes a value of a tensor.
-     *
-     * @param tensor the handle of the tensor
-     * @return the handle; it keeps the tensor, but not memory that Java owns
-     */
-    public static long fromTensor(long tensor) {
-        return PyTorchLibrary.LIB.iValueFromTensor(tensor);
-    }
-
-    /**
      * Makes a value of a list of tensors.
      *
      * @param tensors the handles of the tensors
