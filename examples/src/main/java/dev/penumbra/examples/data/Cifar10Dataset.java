@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.examples.data;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.repository.Artifact;
+import ai.djl.repository.MRL;
+import ai.djl.repository.Repository;
+import ai.djl.training.dataset.ArrayDataset;
+import ai.djl.training.dataset.Dataset;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Makes data sets that keep the images as bytes and convert one batch at a time.
+ *
+ * <p>A batch has images of shape (B, 3, 32, 32) as float32 in [-1, 1] and labels of shape (B) as
+ * int64. All 50,000 training images take 154 MB. The last batch of an epoch may be shorter.
+ *
+ * <p>Values are converted as
+ *
+ * <p>\[ y = x / 127.5 - 1, \quad x \in \{0, \dots, 255\}, \]
+ *
+ * <p>with one rounding for the quotient and one for the difference. In float32 this is bit for bit
+ * {@code (x / 255 - 0.5) / 0.5}, which PyTorch's {@code ToTensor} and {@code Normalize(0.5, 0.5)}
+ * compute, since the two differ only by factors of 2.
+ */
+public final class Cifar10Dataset {
+
+    private Cifar10Dataset() {}
+
+    /**
+     * Which images make a batch.
+     *
+     * @param batchSize images per batch, at least 1
+     * @param shuffle whether each epoch has an order of its own, drawn from DJL's random generator
+     * @param limit how many images to use at most, the first ones; at least 1
+     */
+    public record Sampling(int batchSize, boolean shuffle, long limit) {
+
+        /** Checks the numbers. */
+        public Sampling {
+            if (batchSize < 1) {
+                throw new IllegalArgumentException(
+                        "batchSize must be at least 1, got " + batchSize);
+            }
+            if (limit < 1) {
+                throw new IllegalArgumentException("limit must be at least 1, got " + limit);
+            }
+        }
+    }
+
+    /**
+     * Loads all images of a split.
+     *
+     * @param manager owns the arrays of the data set and decides on the device
+     * @param data the images
+     * @param usage {@code TRAIN} or {@code TEST}
+     * @param batchSize images per batch, at least 1
+     * @param shuffle whether each epoch has an order of its own
+     * @return the data set, which is usable until the manager is closed
+     * @throws IOException if the files cannot be read
+     */
+    public static ArrayDataset of(
+            NDManager manager,
+            Cifar10Data data,
+            Dataset.Usage usage,
+            int batchSize,
+            boolean shuffle)
+            throws IOException {
+        return of(manager, data, usage, new Sampling(batchSize, shuffle, Long.MAX_VALUE));
+    }
+
+    /**
+     * Loads images of a split.
+     *
+     * @param manager owns the arrays of the data set and decides on the device
+     * @param data the images
+     * @param usage {@code TRAIN} or {@code TEST}
+     * @param sampling which images make a batch
+     * @return the data set, which is usable until the manager is closed
+     * @throws IOException if the files cannot be read
+     */
+    public static ArrayDataset of(
+            NDManager manager, Cifar10Data data, Dataset.Usage usage, Sampling sampling)
+            throws IOException {
+        String name =
+                switch (usage) {
+                    case TRAIN -> Layout.TRAIN_FILE;
+                    case TEST -> Layout.TEST_FILE;
+                    case VALIDATION ->
+                            throw new IllegalArgumentException(
+                                    "usage must be TRAIN or TEST, got VALIDATION");
+                };
+        Repository repository = data.repository();
+        MRL mrl = DjlServer.mrl(repository);
+        Artifact artifact = mrl.getDefaultArtifact();
+        mrl.prepare(artifact);
+        Artifact.@Nullable Item item = artifact.getFiles().get(name);
+        if (item == null) {
+            throw new DataException(
+                    "data folder must contain %s, got %s without it"
+                            .formatted(name, data.folder()));
+        }
+        try (InputStream in = repository.openStream(item, null)) {
+            long images = Math.min(sampling.limit(), item.getSize() / Records.SIZE);
+            return load(manager, in, item.getName(), Math.toIntExact(images), sampling);
+        }
+    }
+
+    private static ArrayDataset load(
+            NDManager manager, InputStream in, String name, int images, Sampling sampling)
+            throws IOException {
+        ByteBuffer pixels = manager.allocateDirect(images * Records.PIXELS);
+        long[] labels = new long[images];
+        int[] done = {0};
+        Records.read(
+                in,
+                name,
+                0,
+                images,
+                (chunk, n) -> {
+                    for (int i = 0; i < n; i++) {
+                        labels[done[0]++] = chunk[i * Records.SIZE];
+                        pixels.put(chunk, i * Records.SIZE + 1, Records.PIXELS);
+                    }
+                });
+        pixels.rewind();
+        // On a CPU the array is the buffer, so there is no second copy.
+        NDArray array = manager.create(pixels, new Shape(images, 3, 32, 32), DataType.UINT8);
+        return new ArrayDataset.Builder()
+                .setData(array)
+                .optLabels(manager.create(labels))
+                .addTransform(Cifar10Dataset::toFloat)
+                .setSampling(sampling.batchSize(), sampling.shuffle())
+                .build();
+    }
+
+    /** Converts a batch, which may be a view of the data set and is closed. */
+    private static NDArray toFloat(NDArray bytes) {
+        try (bytes) {
+            return bytes.toType(DataType.FLOAT32, true).divi(127.5f).subi(1f);
+        }
+    }
+}
