@@ -43,16 +43,15 @@ final class Headline {
         }
         double low = 100 * difference.low();
         double high = 100 * difference.high();
-        String interval =
-                "(95 %% interval %s to %s, %d seeds, ahead in %d of %d)"
-                        .formatted(
-                                Numbers.fixed(low, decimals),
-                                Numbers.fixed(high, decimals),
-                                summary.compared(),
-                                summary.emaAhead(),
-                                summary.compared());
         boolean open = low <= 0 && high >= 0;
-        return open ? interval + "; the interval includes zero" : interval;
+        return "(95 %% interval %s to %s%s, %d seeds, ahead in %d of %d)"
+                .formatted(
+                        Numbers.fixed(low, decimals),
+                        Numbers.fixed(high, decimals),
+                        open ? ", which includes zero" : "",
+                        summary.compared(),
+                        summary.emaAhead(),
+                        summary.compared());
     }
 
     /** One decimal, or as many as it takes for the interval's ends to differ from zero. */

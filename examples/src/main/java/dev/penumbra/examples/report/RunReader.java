@@ -108,12 +108,33 @@ final class RunReader {
         switch (event) {
             case "batch" -> seed(fields).add(EventParser.batch(fields));
             case "epoch" -> seed(fields).add(EventParser.epoch(fields));
-            case "seed_end" -> seed(fields).end = EventParser.seedEnded(fields);
+            case "seed_end" -> seed(fields).end = checked(EventParser.seedEnded(fields));
             case "end" -> seconds = fields.number("seconds");
             default -> {
                 // Events of other versions, and "seed", which holds nothing that is reported.
             }
         }
+    }
+
+    /** Checks that the classes in what was counted are those of the first line. */
+    private RunEvent.SeedEnded checked(RunEvent.SeedEnded end) {
+        int classes = start == null ? 0 : start.classes().size();
+        RunEvent.Confusion confusion = end.confusion();
+        if (confusion != null && confusion.online().size() != classes) {
+            int rows = confusion.online().size();
+            throw new IllegalArgumentException(
+                    "confusion must have a row for each of %d classes, got %d rows"
+                            .formatted(classes, rows));
+        }
+        for (RunEvent.Disagreement image : end.disagreements()) {
+            for (int label : List.of(image.label(), image.online(), image.ema())) {
+                if (label < 0 || label >= classes) {
+                    throw new IllegalArgumentException(
+                            "a class must be in [0, %d), got %d".formatted(classes, label));
+                }
+            }
+        }
+        return end;
     }
 
     private Seed seed(Fields fields) {

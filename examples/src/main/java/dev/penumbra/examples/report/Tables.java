@@ -74,11 +74,14 @@ final class Tables {
             return text.append("No epoch was evaluated\n").toString();
         }
         text.append(
-                "Test set after %s, mean \u00b1 sd over %s%n%n"
+                "Test set after %s, %s%n%n"
                         .formatted(
                                 Numbers.plural(summary.epochs(), "epoch"),
-                                Numbers.plural(summary.compared(), "seed")));
-        String format = "%-12s  %-18s  %-22s%n";
+                                summary.compared() == 1
+                                        ? "one seed"
+                                        : "mean \u00b1 sd over %d seeds"
+                                                .formatted(summary.compared())));
+        String format = "%-13s  %-18s  %-20s%n";
         text.append(line(format, "", "accuracy, %", "loss"));
         Row last = null;
         for (Row row : rows(summary)) {
