@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 final class Predictions {
 
     /** The most images that are shown. */
-    static final int IMAGES = 48;
+    static final int IMAGES = 24;
 
     private static final String ROWS =
             "Share of each true class, in percent of its row; counts are summed over seeds.";
@@ -50,11 +50,17 @@ final class Predictions {
         List<List<Integer>> online = sum(all, RunEvent.Confusion::online);
         List<List<Integer>> ema = sum(all, RunEvent.Confusion::ema);
         return List.of(
-                matrix("confusion-online", "Online", ROWS, false, shares(online), online),
-                matrix("confusion-ema", "EMA", ROWS, false, shares(ema), ema),
+                matrix(
+                        "confusion-online",
+                        "Confusion of online weights",
+                        ROWS,
+                        false,
+                        shares(online),
+                        online),
+                matrix("confusion-ema", "Confusion of EMA weights", ROWS, false, shares(ema), ema),
                 matrix(
                         "confusion-difference",
-                        "EMA minus online",
+                        "Confusion, EMA minus online",
                         "In points of the row. On the diagonal, a positive value is a gain of the"
                                 + " EMA weights; off it, a loss.",
                         true,
@@ -70,7 +76,7 @@ final class Predictions {
             List<List<@Nullable Double>> values,
             List<List<Integer>> counts) {
         String label =
-                "Confusion matrix, %s. Rows are true classes, columns predicted ones. Diagonal: %s."
+                "%s. Matrix; rows are true classes, columns predicted ones. Diagonal: %s."
                         .formatted(title, diagonal(values));
         return new Figure(
                 id,

@@ -194,7 +194,13 @@ final class ReportModel {
                         .toArray();
         if (known.length > 0) {
             double median = Statistics.median(known);
-            rows.add(List.of(name, Numbers.fixed(median, median < 100 ? 1 : 0) + unit));
+            rows.add(
+                    List.of(
+                            name,
+                            (median < 100
+                                            ? Numbers.fixed(median, 1)
+                                            : Numbers.count(Math.round(median)))
+                                    + unit));
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.examples.report;
 
+import dev.penumbra.examples.report.RunEvent.SeedEnded;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -35,7 +36,7 @@ public record Run(
             int seed,
             List<RunEvent.Batch> batches,
             List<RunEvent.Epoch> epochs,
-            RunEvent.@Nullable SeedEnded end) {
+            @Nullable SeedEnded end) {
 
         /** Copies the lists. */
         public SeedLog {

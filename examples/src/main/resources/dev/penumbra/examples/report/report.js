@@ -17,6 +17,11 @@
   // Width and height of a chart on paper, in CSS pixels: a column of A4.
   const PAPER = { chart: [325, 250], matrix: [325, 325] };
 
+  /** Tells whether the page is being printed: light, with charts of fixed size. */
+  function onPaper() {
+    return document.documentElement.dataset.theme === 'light';
+  }
+
   /** Returns the theme's colours, as the style sheet has them. */
   function palette() {
     const style = getComputedStyle(document.documentElement);
@@ -79,6 +84,7 @@
 
   function toolbox(color) {
     return {
+      show: !onPaper(),
       right: 0,
       top: 0,
       itemSize: 13,
@@ -107,7 +113,53 @@
 
   const SYMBOLS = { online: 'circle', ema: 'diamond', single: 'circle', first: 'circle', second: 'diamond' };
 
-  /** A line and, if it has one, its band: an invisible line with a filled one stacked on it. */
+  /** Splits the band where a seed has no value. */
+  function stretches(line) {
+    const found = [[]];
+    line.x.forEach((x, i) => {
+      if (line.min[i] === null) {
+        found.push([]);
+      } else {
+        found[found.length - 1].push([x, line.min[i], line.max[i]]);
+      }
+    });
+    return found.filter((stretch) => stretch.length > 0);
+  }
+
+  /** The area between the smallest and the largest seed; a bar where it has no width. */
+  function band(color, line) {
+    const half = 4;
+    const outline = (stretch, api) => {
+      const upper = stretch.map(([x, , max]) => api.coord([x, max]));
+      const lower = stretch.map(([x, min]) => api.coord([x, min])).reverse();
+      if (stretch.length > 1) {
+        return [...upper, ...lower];
+      }
+      const [[x, top], [, bottom]] = [upper[0], lower[0]];
+      return [[x - half, top], [x + half, top], [x + half, bottom], [x - half, bottom]];
+    };
+    return {
+      name: line.name,
+      type: 'custom',
+      silent: true,
+      clip: true,
+      z: 1,
+      tooltip: { show: false },
+      itemStyle: { color: color[line.role] },
+      encode: { x: 0, y: [1, 2] },
+      data: stretches(line).flat(),
+      renderItem: (params, api) => (params.dataIndex > 0 ? null : {
+        type: 'group',
+        children: stretches(line).map((stretch) => ({
+          type: 'polygon',
+          shape: { points: outline(stretch, api) },
+          style: { fill: color[line.role], opacity: 0.18 },
+        })),
+      }),
+    };
+  }
+
+  /** A line and, if it has one, its band. */
   function lineSeries(color, line, index, marks) {
     const points = (values) => line.x.map((x, i) => [x, values[i]]);
     const few = line.x.length <= POINTS;
@@ -125,12 +177,7 @@
       markLine: marks,
     }];
     if (line.min) {
-      const edge = { name: line.name, type: 'line', symbol: 'none', silent: true, stack: line.name, lineStyle: { opacity: 0 }, tooltip: { show: false }, emphasis: { disabled: true }, z: 1 };
-      const width = line.max.map((max, i) => (max === null ? null : max - line.min[i]));
-      series.push(
-        { ...edge, data: points(line.min), stackStrategy: 'all' },
-        { ...edge, data: points(width), stackStrategy: 'all', areaStyle: { color: color[line.role], opacity: 0.16 } },
-      );
+      series.push(band(color, line));
     }
     return series;
   }
@@ -157,15 +204,15 @@
       symbol: 'none',
       silent: true,
       lineStyle: { color: color.muted, type: [2, 3], width: 1 },
-      label: { formatter: (p) => p.name, position: 'insideEndTop', rotate: 90, color: color.muted, fontSize: 11, distance: 2 },
-      data: Object.entries(spec.marks).map(([name, x]) => ({ name, xAxis: x })),
+      label: { formatter: (p) => p.name, position: 'insideMiddleBottom', color: color.muted, fontSize: 11, distance: 2 },
+      data: Object.entries(spec.marks).filter(([, x]) => x > 0).map(([name, x]) => ({ name, xAxis: x })),
     };
     const epochs = spec.xName === 'Epoch';
     const xs = spec.lines.flatMap((line) => line.x);
     const alone = new Set(xs).size === 1;
     return {
       ...base(color),
-      grid: { left: 8, right: 16, top: 66, bottom: 30, containLabel: true },
+      grid: { left: 8, right: 16, top: onPaper() && names.length === 1 ? 30 : 66, bottom: 30, containLabel: true },
       legend: {
         show: names.length > 1,
         left: 0,
@@ -187,10 +234,12 @@
         type: 'value',
         nameLocation: 'middle',
         nameGap: 30,
-        min: epochs ? Math.min(...xs) - (alone ? 1 : 0) : alone ? xs[0] - 1 : 0,
+        min: alone ? xs[0] - 1 : 0,
         max: alone ? xs[0] + 1 : 'dataMax',
         minInterval: 1,
         splitLine: { show: false },
+        // The last step is rarely a round number.
+        axisLabel: { color: color.muted, fontSize: 12, hideOverlap: true, showMaxLabel: epochs },
       }),
       yAxis: axis(color, spec.yName, {
         type: 'value',
@@ -262,12 +311,16 @@
     };
   }
 
+  /** Returns the next larger of 1, 2 and 5 times a power of ten. */
+  function niceStep(value) {
+    const power = 10 ** Math.floor(Math.log10(value));
+    return [1, 2, 5, 10].find((factor) => factor * power >= value * 0.999) * power;
+  }
+
   function differences(color, spec) {
     const lowest = Math.min(0, spec.low, ...spec.values);
     const highest = Math.max(0, spec.high, ...spec.values);
-    const margin = 0.12 * (highest - lowest || 1);
-    const step = 10 ** Math.floor(Math.log10((highest - lowest || 1) / 4));
-    const edge = (value, round) => round(value / step) * step;
+    const step = niceStep((highest - lowest || 1) / 4);
     return {
       ...base(color),
       grid: { left: 8, right: 16, top: 36, bottom: 30, containLabel: true },
@@ -275,8 +328,9 @@
       xAxis: axis(color, 'Seed', { type: 'category', data: spec.seeds.map(String), nameLocation: 'middle', nameGap: 30, splitLine: { show: false }, axisLine: { show: false } }),
       yAxis: axis(color, 'EMA minus online (percentage points)', {
         type: 'value',
-        min: lowest === 0 ? 0 : edge(lowest - margin, Math.floor),
-        max: highest === 0 ? 0 : edge(highest + margin, Math.ceil),
+        min: Math.floor(lowest / step) * step,
+        max: (lowest === highest ? 1 : Math.ceil(highest / step)) * step,
+        interval: step,
         nameGap: 14,
         nameTextStyle: { color: color.muted, fontSize: 12, align: 'left', padding: [0, 0, 0, -4] },
         axisLine: { show: false },
@@ -302,15 +356,10 @@
 
   const kinds = { lines, matrix, differences };
 
-  /** Draws a chart afresh; what the legend hides stays hidden. */
+  /** Draws a chart in the theme's colours, at its size; what the legend hides stays hidden. */
   function draw(id) {
     const chart = charts.get(id);
-    const before = chart.getOption();
-    const option = kinds[specs[id].kind](palette(), specs[id], chart.getWidth());
-    if (before && before.legend && before.legend[0] && option.legend) {
-      option.legend.selected = before.legend[0].selected;
-    }
-    chart.setOption(option, { notMerge: true });
+    chart.setOption(kinds[specs[id].kind](palette(), specs[id], chart.getWidth()));
   }
 
   function drawAll() {
@@ -326,8 +375,8 @@
   }
 
   const resized = new ResizeObserver((entries) => {
-    if (document.documentElement.dataset.theme === 'light') {
-      return; // on paper, sizes are fixed
+    if (onPaper()) {
+      return;
     }
     for (const entry of entries) {
       const chart = charts.get(entry.target.id);
