@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.examples.report;
+
+import dev.penumbra.examples.UsageException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Writes the report of a run from its log, also of one that was interrupted. */
+@Command(
+        name = "report",
+        description = "Writes summary.json and report.html of a run anew from its run.jsonl.",
+        mixinStandardHelpOptions = true)
+public final class ReportCommand implements Callable<Integer> {
+
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Parameters(paramLabel = "FOLDER", description = "The folder of the run.")
+    private Path folder = Path.of(".");
+
+    @Option(names = "--markdown", description = "Print the result table as Markdown.")
+    private boolean markdown;
+
+    @Override
+    public Integer call() throws IOException {
+        if (!Files.isRegularFile(folder.resolve(RunLog.FILE_NAME))) {
+            throw new UsageException("FOLDER must contain " + RunLog.FILE_NAME + ", got " + folder);
+        }
+        Summary summary = Report.write(folder);
+        spec.commandLine()
+                .getOut()
+                .println(markdown ? summary.markdownTable() : summary.terminalTable());
+        return 0;
+    }
+}
