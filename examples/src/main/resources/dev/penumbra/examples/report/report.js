@@ -370,6 +370,8 @@
     const element = document.getElementById(id);
     const label = element.getAttribute('aria-label');
     charts.set(id, echarts.init(element, null, { renderer: 'svg' }));
+    // The reset tool goes back to the first drawing, whose colours may be of the other theme.
+    charts.get(id).on('restore', () => setTimeout(() => draw(id)));
     draw(id);
     element.setAttribute('aria-label', label);
   }
