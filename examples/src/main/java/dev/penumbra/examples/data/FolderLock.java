@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,7 +21,7 @@ final class FolderLock {
     private FolderLock() {}
 
     /** Work that writes into the folder. */
-    interface Work<T extends @Nullable Object> {
+    interface Work<T> {
 
         /** Does the work. */
         T run() throws IOException;
@@ -35,7 +34,7 @@ final class FolderLock {
      * @param work what needs the folder
      * @return what the work returns
      */
-    static <T extends @Nullable Object> T hold(Path folder, Work<T> work) throws IOException {
+    static <T> T hold(Path folder, Work<T> work) throws IOException {
         THREADS.lock();
         try {
             Files.createDirectories(folder);

@@ -82,7 +82,7 @@ record HttpDownload(Duration limit) {
             if (status == 200) {
                 return save(response, body, part, 0, progress);
             }
-            if (have == 0 || status != 206 && status != 416) {
+            if (have == 0 || (status != 206 && status != 416)) {
                 throw new DataException(
                         "status of %s must be 200 or 206, got %d".formatted(uri, status));
             }
