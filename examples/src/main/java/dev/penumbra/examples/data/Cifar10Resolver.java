@@ -4,10 +4,9 @@ package dev.penumbra.examples.data;
 import ai.djl.util.Progress;
 import ai.djl.util.Utils;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -164,16 +163,9 @@ record Cifar10Resolver(Path cache, List<Path> others, Layout layout, List<Remote
 
     private static void concatenate(Path original, List<Layout.Part> parts, Path target)
             throws IOException {
-        try (FileChannel out =
-                FileChannel.open(
-                        AtomicFiles.temporary(target),
-                        StandardOpenOption.CREATE,
-                        StandardOpenOption.WRITE)) {
+        try (OutputStream out = Files.newOutputStream(AtomicFiles.temporary(target))) {
             for (Layout.Part part : parts) {
-                try (FileChannel in = FileChannel.open(original.resolve(part.name()))) {
-                    out.transferFrom(in, out.position(), in.size());
-                    out.position(out.position() + in.size());
-                }
+                Files.copy(original.resolve(part.name()), out);
             }
         }
         AtomicFiles.publish(target);

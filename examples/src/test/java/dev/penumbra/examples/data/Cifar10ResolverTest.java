@@ -31,10 +31,11 @@ class Cifar10ResolverTest {
     private final Remote alive = new Remote("second", true);
 
     /** Has the images or has not. */
-    private record Remote(String name, boolean alive, AtomicInteger calls) implements RemoteSource {
+    private record Remote(String name, boolean alive, AtomicInteger calls, AtomicInteger delay)
+            implements RemoteSource {
 
         Remote(String name, boolean alive) {
-            this(name, alive, new AtomicInteger());
+            this(name, alive, new AtomicInteger(), new AtomicInteger());
         }
 
         @Override
@@ -42,6 +43,11 @@ class Cifar10ResolverTest {
             calls.incrementAndGet();
             if (!alive) {
                 throw new IOException("no\nroute");
+            }
+            try {
+                Thread.sleep(delay.get());
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
             }
             return Synthetic.folder(cache);
         }
@@ -132,6 +138,8 @@ class Cifar10ResolverTest {
 
     @Test
     void resolve_twoThreads_oneDownload() throws Exception {
+        // Long enough for the second thread to see the empty cache and to wait.
+        alive.delay().set(1_000);
         ExecutorService threads = Executors.newFixedThreadPool(2);
         try {
             Future<Cifar10Data> first = threads.submit(() -> find(false));

