@@ -4,10 +4,9 @@ package dev.penumbra.examples.data;
 import ai.djl.util.Progress;
 import ai.djl.util.Utils;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -66,7 +65,7 @@ record Cifar10Resolver(Path cache, List<Path> others, Layout layout, List<Remote
         if (cached != null) {
             return cached;
         }
-        if (offline) {
+        if (offline || Utils.isOfflineMode()) {
             throw attempts.failure(
                     "downloads are forbidden. Give a folder with --data DIR, or run once without"
                             + " --offline");
@@ -88,8 +87,8 @@ record Cifar10Resolver(Path cache, List<Path> others, Layout layout, List<Remote
             }
         }
         throw attempts.failure(
-                "none has the images. Give a folder with --data DIR, or install npm and try"
-                        + " again with a network connection");
+                "none has the images. Give a folder with --data DIR, or install npm and try again"
+                        + " with a network connection");
     }
 
     private @Nullable Cifar10Data cached(Attempts attempts) throws IOException {
@@ -164,16 +163,9 @@ record Cifar10Resolver(Path cache, List<Path> others, Layout layout, List<Remote
 
     private static void concatenate(Path original, List<Layout.Part> parts, Path target)
             throws IOException {
-        try (FileChannel out =
-                FileChannel.open(
-                        AtomicFiles.temporary(target),
-                        StandardOpenOption.CREATE,
-                        StandardOpenOption.WRITE)) {
+        try (OutputStream out = Files.newOutputStream(AtomicFiles.temporary(target))) {
             for (Layout.Part part : parts) {
-                try (FileChannel in = FileChannel.open(original.resolve(part.name()))) {
-                    out.transferFrom(in, out.position(), in.size());
-                    out.position(out.position() + in.size());
-                }
+                Files.copy(original.resolve(part.name()), out);
             }
         }
         AtomicFiles.publish(target);

