@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.examples;
 
+import dev.penumbra.examples.benchmark.BenchmarkCommand;
 import dev.penumbra.examples.cifar10.TrainCifar10WithEma;
 import dev.penumbra.examples.data.DataException;
 import dev.penumbra.examples.report.ReportCommand;
@@ -20,7 +21,7 @@ import picocli.CommandLine.Command;
         versionProvider = Environment.class,
         synopsisSubcommandLabel = "PROGRAM",
         commandListHeading = "%nPrograms:%n",
-        subcommands = {TrainCifar10WithEma.class, ReportCommand.class})
+        subcommands = {TrainCifar10WithEma.class, ReportCommand.class, BenchmarkCommand.class})
 public final class Main {
 
     private static final int USAGE = 2;

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.examples.benchmark;
+
+import ai.djl.engine.Engine;
+import ai.djl.translate.TranslateException;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import dev.penumbra.examples.Environment;
+import dev.penumbra.examples.UsageException;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/**
+ * Times one update of the average on request, one JSON line per request, so that another process
+ * can measure a peer in turn.
+ */
+@Command(
+        name = "benchmark",
+        description = {
+            "Times one update of the average for each JSON line on standard input, such as",
+            "{\"case\": \"resnet50\", \"warmup\": 10, \"repeats\": 50}.",
+            "Cases: cifar10, mobilenetv3_small_100, resnet50, vit_base_patch16_224 and training.",
+            "examples/peers/compare.py drives it beside timm."
+        },
+        mixinStandardHelpOptions = true)
+public final class BenchmarkCommand implements Callable<Integer> {
+
+    private static final String TRAINING = "training";
+
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Option(names = "--threads", paramLabel = "N", description = "Threads of one operation.")
+    private @Nullable Integer threads;
+
+    private @Nullable String current;
+    private @Nullable UpdateBenchmark benchmark;
+
+    @Override
+    public Integer call() throws IOException, TranslateException {
+        if (threads != null) {
+            if (threads < 1) {
+                throw new UsageException("--threads must be at least 1, got " + threads);
+            }
+            Environment.useThreads(threads);
+        }
+        JsonObject ready = new JsonObject();
+        ready.addProperty("ready", true);
+        ready.addProperty("pytorch", Engine.getInstance().getVersion());
+        print(ready);
+        BufferedReader in =
+                new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        for (String line = in.readLine();
+                line != null && !"quit".equals(line);
+                line = in.readLine()) {
+            print(answer(JsonParser.parseString(line).getAsJsonObject()));
+        }
+        close();
+        return 0;
+    }
+
+    private void print(JsonObject answer) {
+        spec.commandLine().getOut().println(answer);
+        spec.commandLine().getOut().flush();
+    }
+
+    private JsonObject answer(JsonObject request) throws IOException, TranslateException {
+        String name = request.get("case").getAsString();
+        int warmup = request.get("warmup").getAsInt();
+        int repeats = request.get("repeats").getAsInt();
+        JsonObject answer = new JsonObject();
+        answer.addProperty("case", name);
+        if (TRAINING.equals(name)) {
+            return timed(answer, TrainingBenchmark.run(warmup, repeats));
+        }
+        UpdateBenchmark update = benchmark(name);
+        for (int i = 0; i < warmup; i++) {
+            update.update();
+        }
+        long[] nanos = new long[repeats];
+        for (int i = 0; i < repeats; i++) {
+            nanos[i] = update.update();
+        }
+        answer.addProperty("tensors", update.tensors());
+        answer.addProperty("elements", update.elements());
+        return timed(answer, nanos);
+    }
+
+    private static JsonObject timed(JsonObject answer, long[] nanos) {
+        Arrays.sort(nanos);
+        answer.addProperty("median_us", nanos[nanos.length / 2] / 1e3);
+        answer.addProperty("min_us", nanos[0] / 1e3);
+        answer.addProperty("p90_us", nanos[nanos.length * 9 / 10] / 1e3);
+        return answer;
+    }
+
+    private UpdateBenchmark benchmark(String name) throws IOException {
+        if (benchmark == null || !name.equals(current)) {
+            close();
+            benchmark = new UpdateBenchmark(name);
+            current = name;
+        }
+        return benchmark;
+    }
+
+    private void close() {
+        if (benchmark != null) {
+            benchmark.close();
+            benchmark = null;
+        }
+    }
+}
