@@ -24,7 +24,7 @@ public final class ReportCommand implements Callable<Integer> {
     @Parameters(paramLabel = "FOLDER", description = "The folder of the run.")
     private Path folder = Path.of(".");
 
-    @Option(names = "--markdown", description = "Print the result table as Markdown.")
+    @Option(names = "--markdown", description = "Print the result as a Markdown document.")
     private boolean markdown;
 
     @Override
@@ -35,7 +35,11 @@ public final class ReportCommand implements Callable<Integer> {
         Summary summary = Report.write(folder);
         spec.commandLine()
                 .getOut()
-                .println(markdown ? summary.markdownTable() : summary.terminalTable());
+                .print(
+                        markdown
+                                ? MarkdownReport.of(RunLog.read(folder), summary)
+                                : summary.terminalTable());
+        spec.commandLine().getOut().flush();
         return 0;
     }
 }
