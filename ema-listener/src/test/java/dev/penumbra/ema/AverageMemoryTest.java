@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.ema;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import ai.djl.Model;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.nn.Parameter;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Resident memory outside of the Java heap does not grow with the number of calls.
+ *
+ * <p>The compiler makes it jump now and then, but not in every round of calls as a leak does, so
+ * the least growth of a round counts. An array left behind by each of 5,000 calls is more than 1
+ * MiB, and one of 400 KB by each of 20 calls is 8 MiB.
+ */
+@EnabledOnOs(OS.LINUX)
+final class AverageMemoryTest {
+
+    private static final Pattern MAPPING = Pattern.compile("([0-9a-f]+)-[0-9a-f]+ ");
+    private static final int ROUNDS = 4;
+    private static final long BOUND_KIB = 500;
+    private static final EmaConfig CONFIG = EmaConfig.of(new DecaySchedule.Constant(0.5));
+
+    /** The resident memory above 32 GiB, where a heap with compressed pointers never is. */
+    private static long residentKib() {
+        try {
+            boolean counted = false;
+            long total = 0;
+            for (String line : Files.readAllLines(Path.of("/proc/self/smaps"))) {
+                Matcher mapping = MAPPING.matcher(line);
+                if (mapping.lookingAt()) {
+                    counted = Long.parseUnsignedLong(mapping.group(1), 16) >= 1L << 35;
+                } else if (counted && line.startsWith("Rss:")) {
+                    total += Long.parseLong(line.replaceAll("\\D", ""));
+                }
+            }
+            return total;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void assertFlat(int calls, Runnable call) {
+        long least = Long.MAX_VALUE;
+        for (int round = 0; round <= ROUNDS && least >= BOUND_KIB; round++) {
+            long before = residentKib();
+            for (int i = 0; i < calls; i++) {
+                call.run();
+            }
+            long growth = residentKib() - before;
+            // The first round warms up.
+            least = round == 0 ? least : Math.min(least, growth);
+        }
+        assertTrue(least < BOUND_KIB, calls + " calls take at least " + least + " KiB more");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void updates(boolean portable) {
+        try (Model model = Weights.initialized();
+                WeightAverage average = WeightAverage.of(model, CONFIG, portable)) {
+            assertFlat(model, 5000, average::update);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void updates_thatBuildListsAnew(boolean portable) {
+        try (Model model = Weights.initialized();
+                WeightAverage average = WeightAverage.of(model, CONFIG, portable)) {
+            Parameter bias = model.getBlock().getParameters().get("05Linear_bias");
+            assertFlat(
+                    model,
+                    5000,
+                    () -> {
+                        bias.freeze(bias.requiresGradient());
+                        average.update();
+                    });
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void swaps(boolean portable) {
+        try (Model model = Weights.initialized();
+                WeightAverage average = WeightAverage.of(model, CONFIG, portable)) {
+            average.update();
+            assertFlat(model, 2000, () -> average.swapIn().close());
+        }
+    }
+
+    @Test
+    void forwards() {
+        try (Model model = Weights.initialized();
+                WeightAverage average = WeightAverage.of(model, CONFIG)) {
+            average.update();
+            assertFlat(
+                    model,
+                    2000,
+                    () -> {
+                        try (NDManager scope = model.getNDManager().newSubManager()) {
+                            average.forward(new NDList(Weights.images(scope, 4)));
+                        }
+                    });
+        }
+    }
+
+    @Test
+    void distances() {
+        try (Model model = Weights.initialized();
+                WeightAverage average = WeightAverage.of(model, CONFIG)) {
+            assertFlat(model, 5000, average::distance);
+        }
+    }
+
+    /** Nor does the model's manager hold more arrays after the calls. */
+    private static void assertFlat(Model model, int calls, Runnable call) {
+        call.run();
+        int arrays = model.getNDManager().getManagedArrays().size();
+        assertFlat(calls, call);
+        assertEquals(arrays, model.getNDManager().getManagedArrays().size(), "arrays");
+    }
+
+    private static void average(boolean modelFirst) {
+        Model model = ArrayBlock.model();
+        ArrayBlock.weight(model, "weight", new float[100_000]);
+        WeightAverage average = WeightAverage.of(model, CONFIG);
+        average.update();
+        if (modelFirst) {
+            model.close();
+        }
+        average.close();
+        model.close();
+    }
+
+    /** Whoever is closed first, nothing stays. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void close_freesTheArrays(boolean modelFirst) {
+        assertFlat(20, () -> average(modelFirst));
+    }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.ema;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.Reader;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+
+/** Reads the golden files, whose float32 values are bit patterns. */
+final class Golden {
+
+    private Golden() {}
+
+    static JsonElement read(String resource) {
+        try (InputStream in = Golden.class.getResourceAsStream(resource);
+                Reader reader =
+                        new InputStreamReader(
+                                Objects.requireNonNull(in, resource), StandardCharsets.UTF_8)) {
+            return JsonParser.parseReader(reader);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    static List<JsonObject> objects(JsonElement array) {
+        List<JsonObject> objects = new ArrayList<>();
+        array.getAsJsonArray().forEach(element -> objects.add(element.getAsJsonObject()));
+        return objects;
+    }
+
+    static float floatOf(JsonElement bits) {
+        return Float.intBitsToFloat(Integer.parseUnsignedInt(bits.getAsString().substring(2), 16));
+    }
+
+    static float[] floats(JsonElement bits) {
+        JsonArray array = bits.getAsJsonArray();
+        float[] values = new float[array.size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = floatOf(array.get(i));
+        }
+        return values;
+    }
+
+    static long[] longs(JsonElement numbers) {
+        JsonArray array = numbers.getAsJsonArray();
+        long[] values = new long[array.size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = array.get(i).getAsLong();
+        }
+        return values;
+    }
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.ema;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import ai.djl.Model;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
+import ai.djl.nn.core.Linear;
+import ai.djl.training.ParameterStore;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What an average may do when: before its first step, swapped in, closed, after a load. */
+final class WeightAverageStateTest {
+
+    private static final EmaConfig CONFIG = EmaConfig.of(new DecaySchedule.Constant(0.5));
+    private static final String SWAPPED = "The average is swapped in: close its scope first";
+    private static final String CLOSED = "The average is closed";
+
+    private Model model;
+
+    @BeforeEach
+    void setUp() {
+        model = Weights.initialized();
+    }
+
+    @AfterEach
+    void tearDown() {
+        model.close();
+    }
+
+    private WeightAverage updated(boolean portable) {
+        WeightAverage average = WeightAverage.of(model, CONFIG, portable);
+        Weights.move(model, 2);
+        average.update();
+        return average;
+    }
+
+    private static void assertRefused(String message, Executable executable) {
+        assertEquals(message, assertThrows(IllegalStateException.class, executable).getMessage());
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void swapIn_showsTheAverage(boolean portable) {
+        try (WeightAverage average = updated(portable)) {
+            Map<String, ByteBuffer> averaged = Weights.averaged(average);
+            Map<String, ByteBuffer> online = Weights.online(model);
+            assertNotEquals(online, averaged);
+            try (SwapScope scope = average.swapIn()) {
+                assertEquals(averaged, Weights.online(model));
+            }
+            assertEquals(online, Weights.online(model));
+            assertEquals(averaged, Weights.averaged(average));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void swapIn_restoresAfterAnException(boolean portable) {
+        try (WeightAverage average = updated(portable)) {
+            Map<String, ByteBuffer> online = Weights.online(model);
+            assertThrows(
+                    ArithmeticException.class,
+                    () -> {
+                        try (SwapScope scope = average.swapIn()) {
+                            throw new ArithmeticException();
+                        }
+                    });
+            assertEquals(online, Weights.online(model));
+            Weights.move(model, 3);
+            average.update();
+            assertEquals(2, average.step());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void swapScope_closesOnce(boolean portable) {
+        try (WeightAverage average = updated(portable)) {
+            Map<String, ByteBuffer> online = Weights.online(model);
+            SwapScope scope = average.swapIn();
+            scope.close();
+            scope.close();
+            assertEquals(online, Weights.online(model));
+            try (SwapScope second = average.swapIn()) {
+                scope.close();
+                assertNotEquals(online, Weights.online(model));
+            }
+            assertEquals(online, Weights.online(model));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void close_undoesAnOpenSwap(boolean portable) {
+        WeightAverage average = updated(portable);
+        Map<String, ByteBuffer> online = Weights.online(model);
+        SwapScope scope = average.swapIn();
+        average.close();
+        assertEquals(online, Weights.online(model));
+        scope.close();
+        assertEquals(online, Weights.online(model));
+    }
+
+    /** Half-precision weights are kept in float32 meanwhile, which holds each of them. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void swapIn_ofHalfPrecision(boolean portable) {
+        try (Model halves = ArrayBlock.model()) {
+            NDArray values = halves.getNDManager().create(new float[] {0.1f, -0f, 65504, 6e-8f});
+            Parameter weight =
+                    ArrayBlock.add(
+                            halves,
+                            "weight",
+                            Parameter.Type.WEIGHT,
+                            values.toType(DataType.FLOAT16, true),
+                            true);
+            try (WeightAverage average = WeightAverage.of(halves, CONFIG, portable)) {
+                ArrayBlock.set(weight, 0.3f, 0.5f, -65504, 1);
+                average.update();
+                ByteBuffer online = Weights.bits(weight.getArray());
+                NDArray averaged = Weights.array(average, "weight");
+                try (SwapScope scope = average.swapIn()) {
+                    assertEquals(
+                            Weights.bits(averaged.toType(DataType.FLOAT16, true)),
+                            Weights.bits(weight.getArray()));
+                }
+                assertEquals(online, Weights.bits(weight.getArray()));
+                average.update();
+                assertEquals(2, average.step());
+            }
+        }
+    }
+
+    @Test
+    void whileSwappedIn_nothingElseIsAllowed() {
+        try (WeightAverage average = updated(false);
+                SwapScope scope = average.swapIn()) {
+            NDList input = new NDList(Weights.images(model.getNDManager(), 4));
+            assertRefused(SWAPPED, average::swapIn);
+            assertRefused(SWAPPED, average::update);
+            assertRefused(SWAPPED, average::arrays);
+            assertRefused(SWAPPED, average::distance);
+            assertRefused(SWAPPED, () -> average.forward(input));
+            assertRefused(SWAPPED, () -> average.parameterStore(model.getNDManager()));
+            assertRefused(SWAPPED, () -> average.save(Path.of("unused"), "unused"));
+            assertEquals(1, average.step());
+        }
+    }
+
+    @Test
+    void onceClosed_nothingIsAllowed() {
+        WeightAverage average = updated(false);
+        average.close();
+        average.close();
+        NDList input = new NDList(Weights.images(model.getNDManager(), 4));
+        assertRefused(CLOSED, average::update);
+        assertRefused(CLOSED, average::swapIn);
+        assertRefused(CLOSED, average::arrays);
+        assertRefused(CLOSED, average::distance);
+        assertRefused(CLOSED, () -> average.forward(input));
+        assertRefused(CLOSED, () -> average.parameterStore(model.getNDManager()));
+        assertRefused(CLOSED, () -> average.save(Path.of("unused"), "unused"));
+    }
+
+    @Test
+    void modelClosedFirst_closesTheAverage() {
+        WeightAverage average = updated(false);
+        model.close();
+        assertRefused(CLOSED, average::update);
+        average.close();
+    }
+
+    @Test
+    void beforeTheFirstStep_theAverageIsNotForUse() {
+        String message =
+                "The average has not been updated yet: train at least one step before using it";
+        try (WeightAverage average = WeightAverage.of(model, CONFIG)) {
+            NDList input = new NDList(Weights.images(model.getNDManager(), 4));
+            assertRefused(message, average::swapIn);
+            assertRefused(message, () -> average.forward(input));
+            assertRefused(message, () -> average.parameterStore(model.getNDManager()));
+            assertRefused(message, () -> average.save(Path.of("unused"), "unused"));
+            assertEquals(0, average.distance());
+        }
+    }
+
+    @Test
+    void modelWithoutWeights_isRefused() {
+        try (Model empty = TestModels.convolutional(true)) {
+            assertRefused(
+                    "The model has no weights yet: call trainer.initialize(...) before training",
+                    () -> WeightAverage.of(empty, CONFIG));
+        }
+    }
+
+    @Test
+    void modelWithoutParameters_isRefused() {
+        try (Model empty = ArrayBlock.model()) {
+            assertRefused(
+                    "The model has no parameters to average",
+                    () -> WeightAverage.of(empty, CONFIG));
+        }
+    }
+
+    private static Model linear(long units) {
+        Model linear = Model.newInstance("linear", "PyTorch");
+        linear.setBlock(Linear.builder().setUnits(units).optBias(false).build());
+        linear.getBlock().initialize(linear.getNDManager(), DataType.FLOAT32, new Shape(1, 3));
+        return linear;
+    }
+
+    /** DJL loads weights of any shape. */
+    @Test
+    void loadOfAnotherShape_isRefusedEveryTime(@TempDir Path directory) throws Exception {
+        String message = "parameter 'weight' must keep the shape (2, 3), got (4, 3)";
+        try (Model two = linear(2);
+                Model four = linear(4);
+                WeightAverage average = WeightAverage.of(two, CONFIG)) {
+            average.update();
+            four.save(directory, "linear");
+            two.load(directory, "linear");
+            assertRefused(message, average::update);
+            assertRefused(message, average::update);
+            assertEquals(1, average.step());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void swapIn_afterALoad(boolean portable, @TempDir Path directory) throws Exception {
+        try (WeightAverage average = updated(portable)) {
+            model.save(directory, "checkpoint");
+            model.load(directory, "checkpoint");
+            Map<String, ByteBuffer> averaged = Weights.averaged(average);
+            Map<String, ByteBuffer> online = Weights.online(model);
+            try (SwapScope scope = average.swapIn()) {
+                assertEquals(averaged, Weights.online(model));
+            }
+            assertEquals(online, Weights.online(model));
+            assertEquals(averaged, Weights.averaged(average));
+        }
+    }
+
+    @Test
+    void parameterStore_ofAParameterThatCameLater() {
+        try (WeightAverage average = updated(false);
+                NDManager scope = model.getNDManager().newSubManager();
+                Model other = ArrayBlock.model()) {
+            Parameter late = ArrayBlock.weight(other, "late", 1);
+            ParameterStore store = average.parameterStore(scope);
+            assertRefused(
+                    "The average has no values for parameter 'late', which appeared after"
+                            + " averaging began",
+                    () -> store.getValue(late, scope.getDevice(), false));
+        }
+    }
+
+    @Test
+    @SuppressWarnings("NullAway") // DJL's blocks ask for parameters they do not have
+    void parameterStore_ofAnAbsentParameter() {
+        try (WeightAverage average = updated(false);
+                NDManager scope = model.getNDManager().newSubManager()) {
+            assertNull(average.parameterStore(scope).getValue(null, scope.getDevice(), false));
+        }
+    }
+
+    @Test
+    void parameterStore_answersWithAverages() {
+        try (WeightAverage average = updated(false);
+                NDManager scope = model.getNDManager().newSubManager()) {
+            Block block = model.getBlock();
+            Parameter bias = block.getParameters().get("05Linear_bias");
+            NDArray value = average.parameterStore(scope).getValue(bias, scope.getDevice(), false);
+            assertArrayEquals(Weights.values(average, "05Linear_bias"), value.toFloatArray());
+        }
+    }
+}

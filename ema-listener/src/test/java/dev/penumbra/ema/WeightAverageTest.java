@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.ema;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import ai.djl.Device;
+import ai.djl.Model;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
+import ai.djl.nn.SequentialBlock;
+import ai.djl.nn.core.Linear;
+import dev.penumbra.torch.ForeachOps;
+import dev.penumbra.torch.TensorList;
+import java.nio.FloatBuffer;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+final class WeightAverageTest {
+
+    private static final EmaConfig HALF = EmaConfig.of(new DecaySchedule.Constant(0.5));
+    private static final EmaConfig QUARTERS = EmaConfig.of(new DecaySchedule.Constant(0.75));
+
+    private Model model;
+
+    @BeforeEach
+    void setUp() {
+        model = ArrayBlock.model();
+    }
+
+    @AfterEach
+    void tearDown() {
+        model.close();
+    }
+
+    private static EmaConfig config(EmaConfig.Buffers buffers) {
+        DecaySchedule schedule = new DecaySchedule.Constant(0.75);
+        return new EmaConfig(schedule, buffers, List.of(), List.of(), null);
+    }
+
+    private Parameter buffer(String name, Parameter.Type type, float value) {
+        NDArray array = model.getNDManager().create(new float[] {value}).duplicate();
+        return ArrayBlock.add(model, name, type, array, false);
+    }
+
+    @Test
+    void average_startsAsACopy() {
+        try (Model trained = Weights.initialized();
+                WeightAverage average = WeightAverage.of(trained, HALF)) {
+            assertEquals(Weights.online(trained), Weights.averaged(average));
+            assertEquals(0, average.step());
+            assertEquals(0.5, average.decay());
+            assertSame(HALF, average.config());
+        }
+    }
+
+    /** The recurrence at three steps, with a decay that changes. */
+    @Test
+    void update_followsTheSchedule() {
+        Parameter weight = ArrayBlock.weight(model, "weight", 100);
+        EmaConfig config = EmaConfig.of(new DecaySchedule.ArithmeticMean());
+        try (WeightAverage average = WeightAverage.of(model, config)) {
+            float[][] expected = {{8, 8}, {16, 12}, {24, 16}, {48, 24}};
+            for (int step = 1; step <= 4; step++) {
+                ArrayBlock.set(weight, expected[step - 1][0]);
+                average.update();
+                assertEquals(step, average.step());
+                assertEquals(1 - 1.0 / step, average.decay());
+                assertArrayEquals(
+                        new float[] {expected[step - 1][1]}, Weights.values(average, "weight"));
+            }
+        }
+    }
+
+    @Test
+    void sharedParameter_isAveragedOnce() {
+        Block shared = Linear.builder().setUnits(3).build();
+        try (Model twice = Model.newInstance("shared", "PyTorch")) {
+            twice.setBlock(new SequentialBlock().add(shared).add(shared));
+            twice.getBlock().initialize(twice.getNDManager(), DataType.FLOAT32, new Shape(1, 3));
+            try (WeightAverage average = WeightAverage.of(twice, HALF)) {
+                assertEquals(
+                        List.of("01Linear_weight", "01Linear_bias"),
+                        List.copyOf(average.arrays().keySet()));
+                ArrayBlock.set(twice.getBlock().getParameters().get("02Linear_bias"), 8, 8, 8);
+                average.update();
+                assertArrayEquals(new float[] {4, 4, 4}, Weights.values(average, "01Linear_bias"));
+            }
+        }
+    }
+
+    @Test
+    void arrays_cannotBeChanged() {
+        ArrayBlock.weight(model, "weight", 1);
+        try (WeightAverage average = WeightAverage.of(model, HALF)) {
+            Map<String, NDArray> arrays = average.arrays();
+            assertThrows(UnsupportedOperationException.class, arrays::clear);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void frozenParameter_isCopied(boolean portable) {
+        Parameter weight = ArrayBlock.weight(model, "weight", 0);
+        Parameter frozen = ArrayBlock.weight(model, "frozen", 0);
+        frozen.freeze(true);
+        try (WeightAverage average = WeightAverage.of(model, HALF, portable)) {
+            ArrayBlock.set(weight, 8);
+            ArrayBlock.set(frozen, 8);
+            average.update();
+            assertArrayEquals(new float[] {4}, Weights.values(average, "weight"));
+            assertArrayEquals(new float[] {8}, Weights.values(average, "frozen"));
+            average.update();
+            ArrayBlock.set(frozen, 3);
+            average.update();
+            assertArrayEquals(new float[] {3}, Weights.values(average, "frozen"));
+        }
+    }
+
+    /** DJL's own copy replaces the memory of an array instead of writing into it. */
+    @Test
+    void frozenParameter_withReplacedMemory() {
+        Parameter frozen = ArrayBlock.weight(model, "frozen", 0);
+        frozen.freeze(true);
+        try (WeightAverage average = WeightAverage.of(model, HALF)) {
+            average.update();
+            frozen.getArray().set(FloatBuffer.wrap(new float[] {5}));
+            average.update();
+            assertArrayEquals(new float[] {5}, Weights.values(average, "frozen"));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void freezing_takesEffectInTheMiddle(boolean portable) {
+        Parameter weight = ArrayBlock.weight(model, "weight", 0);
+        try (WeightAverage average = WeightAverage.of(model, HALF, portable)) {
+            ArrayBlock.set(weight, 8);
+            average.update();
+            assertArrayEquals(new float[] {4}, Weights.values(average, "weight"));
+            weight.freeze(true);
+            average.update();
+            assertArrayEquals(new float[] {8}, Weights.values(average, "weight"));
+            weight.freeze(false);
+            ArrayBlock.set(weight, 16);
+            average.update();
+            assertArrayEquals(new float[] {12}, Weights.values(average, "weight"));
+            assertEquals(4, average.distance());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void filters_copyTheRest(boolean portable) {
+        List<Parameter> all =
+                List.of(
+                        ArrayBlock.weight(model, "a_weight", 0),
+                        ArrayBlock.weight(model, "a_bias", 0),
+                        ArrayBlock.weight(model, "b_weight", 0),
+                        buffer("a_runningMean", Parameter.Type.RUNNING_MEAN, 0),
+                        buffer("b_runningMean", Parameter.Type.RUNNING_MEAN, 0));
+        EmaConfig config =
+                new EmaConfig(
+                        new DecaySchedule.Constant(0.5),
+                        EmaConfig.Buffers.AVERAGE,
+                        List.of("^a_"),
+                        List.of("bias$"),
+                        null);
+        try (WeightAverage average = WeightAverage.of(model, config, portable)) {
+            all.forEach(parameter -> ArrayBlock.set(parameter, 8));
+            average.update();
+            assertArrayEquals(new float[] {4}, Weights.values(average, "a_weight"));
+            assertArrayEquals(new float[] {8}, Weights.values(average, "a_bias"));
+            assertArrayEquals(new float[] {8}, Weights.values(average, "b_weight"));
+            assertArrayEquals(new float[] {4}, Weights.values(average, "a_runningMean"));
+            assertArrayEquals(new float[] {8}, Weights.values(average, "b_runningMean"));
+        }
+    }
+
+    /** A forward pass changes running statistics without counting a change. */
+    @ParameterizedTest
+    @EnumSource(EmaConfig.Buffers.class)
+    void runningStatistics_followTheirPolicy(EmaConfig.Buffers buffers) {
+        try (Model trained = Weights.initialized();
+                WeightAverage average = WeightAverage.of(trained, config(buffers))) {
+            for (String name : List.of("02BatchNorm_runningMean", "02BatchNorm_runningVar")) {
+                NDArray online = trained.getBlock().getParameters().get(name).getArray();
+                for (long seed = 1; seed < 4; seed++) {
+                    float[] before = Weights.values(average, name);
+                    long version = version(online);
+                    Weights.forward(trained, seed);
+                    assertEquals(version, version(online));
+                    average.update();
+                    float[] expected = online.toFloatArray();
+                    if (buffers == EmaConfig.Buffers.AVERAGE) {
+                        for (int i = 0; i < expected.length; i++) {
+                            expected[i] = before[i] + 0.25f * (expected[i] - before[i]);
+                        }
+                        // A fused multiply-add rounds once less.
+                        assertArrayEquals(expected, Weights.values(average, name), 1e-6f);
+                    } else {
+                        assertArrayEquals(expected, Weights.values(average, name));
+                    }
+                }
+            }
+        }
+    }
+
+    private static long version(NDArray array) {
+        try (TensorList list = TensorList.of(List.of(array))) {
+            return ForeachOps.versionSum(list);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void buffersOfBothTypes_areCopiedOrAveraged(boolean portable) {
+        Parameter mean = buffer("mean", Parameter.Type.RUNNING_MEAN, 0);
+        Parameter variance = buffer("variance", Parameter.Type.RUNNING_VAR, 0);
+        for (EmaConfig.Buffers buffers : EmaConfig.Buffers.values()) {
+            ArrayBlock.set(mean, 0);
+            ArrayBlock.set(variance, 0);
+            try (WeightAverage average = WeightAverage.of(model, config(buffers), portable)) {
+                ArrayBlock.set(mean, 8);
+                ArrayBlock.set(variance, 16);
+                average.update();
+                float share = buffers == EmaConfig.Buffers.COPY ? 1 : 0.25f;
+                assertArrayEquals(new float[] {8 * share}, Weights.values(average, "mean"));
+                assertArrayEquals(new float[] {16 * share}, Weights.values(average, "variance"));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void integers_areCopied(boolean portable) {
+        NDArray start = model.getNDManager().create(new int[] {1, 2}).duplicate();
+        Parameter count = ArrayBlock.add(model, "count", Parameter.Type.OTHER, start, false);
+        NDArray steps = model.getNDManager().create(new long[] {1}).duplicate();
+        Parameter mean = ArrayBlock.add(model, "mean", Parameter.Type.RUNNING_MEAN, steps, false);
+        try (WeightAverage average = WeightAverage.of(model, HALF, portable)) {
+            ArrayBlock.set(count, model.getNDManager().create(new int[] {7, Integer.MAX_VALUE}));
+            ArrayBlock.set(mean, model.getNDManager().create(new long[] {Long.MAX_VALUE}));
+            average.update();
+            assertArrayEquals(
+                    new int[] {7, Integer.MAX_VALUE}, Weights.array(average, "count").toIntArray());
+            assertArrayEquals(
+                    new long[] {Long.MAX_VALUE}, Weights.array(average, "mean").toLongArray());
+            assertEquals(0, average.distance());
+        }
+    }
+
+    /** In float16 a step of 1e-4 of a weight rounds to nothing. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void halfPrecision_isAveragedInFloat32(boolean portable) {
+        Parameter weight = half("weight", 1);
+        EmaConfig config = EmaConfig.of(new DecaySchedule.Constant(0.9999));
+        try (WeightAverage average = WeightAverage.of(model, config, portable)) {
+            NDArray array = Weights.array(average, "weight");
+            assertEquals(DataType.FLOAT32, array.getDataType());
+            ArrayBlock.set(weight, 1.5f);
+            double expected = 1;
+            for (int update = 0; update < 100; update++) {
+                average.update();
+                expected += (1 - 0.9999) * (1.5 - expected);
+            }
+            // 100 roundings of 2^-24; the average has moved by 0.005.
+            assertEquals(expected, array.getFloat(), 100 * 0x1p-24);
+            assertEquals(1.5 - expected, average.distance(), 100 * 0x1p-24);
+        }
+    }
+
+    private Parameter half(String name, float value) {
+        NDArray array = model.getNDManager().create(new float[] {value});
+        NDArray halves = array.toType(DataType.FLOAT16, true);
+        return ArrayBlock.add(model, name, Parameter.Type.WEIGHT, halves, true);
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void doublePrecision_isAveragedInFloat64(boolean portable) {
+        NDArray start = model.getNDManager().create(new double[] {1, 1e-300}).duplicate();
+        Parameter weight = ArrayBlock.add(model, "weight", Parameter.Type.WEIGHT, start, true);
+        EmaConfig config = EmaConfig.of(new DecaySchedule.Constant(0.999999));
+        try (WeightAverage average = WeightAverage.of(model, config, portable)) {
+            ArrayBlock.set(weight, model.getNDManager().create(new double[] {1.5, 0}));
+            average.update();
+            double share = 1 - 0.999999;
+            assertArrayEquals(
+                    new double[] {1 + share * 0.5, 1e-300 - share * 1e-300},
+                    Weights.array(average, "weight").toDoubleArray(),
+                    Math.ulp(1.0));
+            assertEquals(0.5 - share * 0.5, average.distance(), 1e-15);
+        }
+    }
+
+    /** The types of a model are averaged in one call each. */
+    @Test
+    void types_mayBeMixed() {
+        Parameter single = ArrayBlock.weight(model, "single", 0);
+        Parameter half = half("half", 0);
+        NDArray start = model.getNDManager().create(new double[1]).duplicate();
+        Parameter wide = ArrayBlock.add(model, "wide", Parameter.Type.WEIGHT, start, true);
+        try (WeightAverage average = WeightAverage.of(model, QUARTERS)) {
+            ArrayBlock.set(single, 8);
+            ArrayBlock.set(half, 16);
+            ArrayBlock.set(wide, model.getNDManager().create(new double[] {32}));
+            average.update();
+            assertEquals(2, Weights.array(average, "single").getFloat());
+            assertEquals(4, Weights.array(average, "half").getFloat());
+            assertEquals(8, Weights.array(average, "wide").getDouble());
+            assertEquals(Math.sqrt(36 + 144 + 576), average.distance(), 1e-12);
+        }
+    }
+
+    @Test
+    void device_mayBeGiven() {
+        Parameter weight = ArrayBlock.weight(model, "weight", 0);
+        EmaConfig config =
+                new EmaConfig(
+                        new DecaySchedule.Constant(0.5),
+                        EmaConfig.Buffers.COPY,
+                        List.of(),
+                        List.of(),
+                        Device.cpu());
+        try (WeightAverage average = WeightAverage.of(model, config)) {
+            ArrayBlock.set(weight, 8);
+            average.update();
+            assertEquals(Device.cpu(), Weights.array(average, "weight").getDevice());
+            assertEquals(4, Weights.array(average, "weight").getFloat());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void load_replacesTheOnlineArrays(boolean portable, @TempDir Path directory) throws Exception {
+        try (Model trained = Weights.initialized();
+                WeightAverage average = WeightAverage.of(trained, HALF, portable)) {
+            trained.save(directory, "checkpoint");
+            Weights.move(trained, 2);
+            average.update();
+            float[] before = Weights.values(average, "05Linear_bias");
+            trained.load(directory, "checkpoint");
+            float[] loaded =
+                    trained.getBlock()
+                            .getParameters()
+                            .get("05Linear_bias")
+                            .getArray()
+                            .toFloatArray();
+            average.update();
+            float[] after = Weights.values(average, "05Linear_bias");
+            for (int i = 0; i < before.length; i++) {
+                assertEquals((before[i] + loaded[i]) / 2, after[i], 1e-6);
+            }
+            assertNotEquals(Weights.online(trained), Weights.averaged(average));
+        }
+    }
+
+    /** Gradients are recorded on threads other than the one that loaded the engine. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void update_onAnotherThread(boolean portable) throws Exception {
+        Parameter weight = ArrayBlock.weight(model, "weight", 0);
+        try (WeightAverage average = WeightAverage.of(model, HALF, portable)) {
+            ArrayBlock.set(weight, 8);
+            onAnotherThread(
+                    () -> {
+                        average.update();
+                        try (SwapScope scope = average.swapIn()) {
+                            assertEquals(4, weight.getArray().getFloat());
+                        }
+                        assertEquals(4, average.distance());
+                    });
+            assertEquals(4, Weights.array(average, "weight").getFloat());
+            assertEquals(8, weight.getArray().getFloat());
+        }
+    }
+
+    private static void onAnotherThread(Runnable runnable)
+            throws InterruptedException, ExecutionException {
+        FutureTask<Boolean> task = new FutureTask<>(runnable, true);
+        Thread thread = new Thread(task);
+        thread.start();
+        task.get();
+        thread.join();
+    }
+}
