@@ -37,7 +37,7 @@ import java.util.Objects;
 public final class FusedAdamW extends Optimizer implements AutoCloseable {
 
     private static final class Holder {
-        static final ScriptModule OPS = ScriptModule.load("adamw.py");
+        static final ScriptModule OPS = ScriptModule.load("fused_adamw.py");
     }
 
     private final ParameterTracker learningRate;
