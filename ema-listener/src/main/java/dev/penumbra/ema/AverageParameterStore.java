@@ -4,6 +4,7 @@ package dev.penumbra.ema;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import java.util.IdentityHashMap;
@@ -15,12 +16,13 @@ import org.jspecify.annotations.Nullable;
  * nothing has to be exchanged or restored.
  *
  * <p>An average of another type or on another device than the block needs is converted once per
- * store; the converted arrays hang on the store's manager.
+ * store.
  */
 final class AverageParameterStore extends ParameterStore {
 
     private final NDManager manager;
     private final IdentityHashMap<Parameter, NDArray> averages = new IdentityHashMap<>();
+    private final IdentityHashMap<Parameter, NDArray> views = new IdentityHashMap<>();
 
     AverageParameterStore(NDManager manager, List<TrackedParameter> parameters) {
         super(manager, false);
@@ -43,13 +45,23 @@ final class AverageParameterStore extends ParameterStore {
                             + parameter.getName()
                             + "', which appeared after averaging began");
         }
-        NDArray online = parameter.getArray();
-        if (average.getDataType() == online.getDataType() && average.getDevice().equals(device)) {
-            return average;
+        return views.computeIfAbsent(parameter, key -> view(average, key, device));
+    }
+
+    /**
+     * The average as the block needs it, on the store's manager: what operations on it leave behind
+     * goes with the store.
+     */
+    private NDArray view(NDArray average, Parameter parameter, Device device) {
+        DataType type = parameter.getArray().getDataType();
+        NDArray view = average.stopGradient();
+        view.attach(manager);
+        if (average.getDataType() != type) {
+            view = view.toType(type, false);
         }
-        NDArray converted = average.toType(online.getDataType(), true).toDevice(device, false);
-        converted.attach(manager);
-        averages.put(parameter, converted);
-        return converted;
+        if (!average.getDevice().equals(device)) {
+            view = view.toDevice(device, false);
+        }
+        return view;
     }
 }

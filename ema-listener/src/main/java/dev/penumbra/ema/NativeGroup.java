@@ -3,6 +3,7 @@ package dev.penumbra.ema;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import dev.penumbra.torch.ForeachOps;
 import dev.penumbra.torch.TensorList;
 import java.util.List;
@@ -26,13 +27,16 @@ final class NativeGroup implements AutoCloseable {
     NativeGroup(TrackedParameter.Rule rule, List<TrackedParameter> members) {
         this.rule = rule;
         List<NDArray> averages = members.stream().map(TrackedParameter::average).toList();
-        average = TensorList.of(averages);
-        online = TensorList.of(members.stream().map(m -> m.parameter().getArray()).toList());
+        NDManager manager = averages.get(0).getManager();
+        average = TensorList.of(averages).attach(manager);
+        online =
+                TensorList.of(members.stream().map(m -> m.parameter().getArray()).toList())
+                        .attach(manager);
         if (members.get(0).matchesOnline()) {
             stage = null;
         } else {
             averages.forEach(array -> stageArrays.add(array.zerosLike()));
-            stage = TensorList.of(stageArrays);
+            stage = TensorList.of(stageArrays).attach(manager);
         }
     }
 

@@ -4,6 +4,7 @@ package dev.penumbra.ema;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.index.NDIndex;
+import ai.djl.ndarray.types.DataType;
 import java.util.List;
 
 /** The arithmetic in operations that every engine of DJL has; the oracle of the native one. */
@@ -60,16 +61,12 @@ final class PortableAverager implements Averager {
     @Override
     public void swapIn() {
         for (TrackedParameter parameter : parameters) {
-            NDArray online = parameter.parameter().getArray();
-            NDArray copy = online.stopGradient().duplicate();
-            copy.attach(parameter.average().getManager());
-            kept.add(copy);
-            try (NDArray average =
-                    parameter
-                            .average()
-                            .toType(online.getDataType(), true)
-                            .toDevice(online.getDevice(), false)) {
-                set(online.stopGradient(), average);
+            try (NDArray online = parameter.parameter().getArray().stopGradient();
+                    NDArray average = copy(parameter.average(), online)) {
+                NDArray copy = online.duplicate();
+                copy.attach(parameter.average().getManager());
+                kept.add(copy);
+                set(online, average);
             }
         }
     }
@@ -77,7 +74,9 @@ final class PortableAverager implements Averager {
     @Override
     public void swapOut() {
         for (int i = 0; i < kept.size(); i++) {
-            set(parameters.get(i).parameter().getArray().stopGradient(), kept.get(i));
+            try (NDArray online = parameters.get(i).parameter().getArray().stopGradient()) {
+                set(online, kept.get(i));
+            }
         }
         kept.close();
         kept.clear();
@@ -92,8 +91,9 @@ final class PortableAverager implements Averager {
                 try (NDArray online = converted(parameter);
                         NDArray difference = online.sub(parameter.average());
                         NDArray square = difference.square();
-                        NDArray sum = square.sum()) {
-                    squares += sum.toType(ai.djl.ndarray.types.DataType.FLOAT64, false).getDouble();
+                        NDArray wide = square.toType(DataType.FLOAT64, true);
+                        NDArray sum = wide.sum()) {
+                    squares += sum.getDouble();
                 }
             }
         }
@@ -103,10 +103,20 @@ final class PortableAverager implements Averager {
     /** A copy of the online values in the average's type and on its device. */
     private static NDArray converted(TrackedParameter parameter) {
         NDArray average = parameter.average();
-        NDArray online = parameter.parameter().getArray().stopGradient();
-        NDArray copy =
-                online.toType(average.getDataType(), true).toDevice(average.getDevice(), false);
-        copy.attach(average.getManager());
+        try (NDArray online = parameter.parameter().getArray().stopGradient()) {
+            return copy(online, average);
+        }
+    }
+
+    /** A copy of values in the type, on the device and with the manager of another array. */
+    private static NDArray copy(NDArray values, NDArray like) {
+        NDArray copy = values.toType(like.getDataType(), true);
+        if (!copy.getDevice().equals(like.getDevice())) {
+            try (NDArray there = copy) {
+                copy = there.toDevice(like.getDevice(), true);
+            }
+        }
+        copy.attach(like.getManager());
         return copy;
     }
 

@@ -5,6 +5,7 @@ import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
@@ -117,13 +118,19 @@ public final class WeightAverage implements AutoCloseable {
      */
     public void update() {
         requireSwappedOut();
-        double weight = config.schedule().weightAt(step + 1);
-        if (!isCurrent()) {
-            averager.close();
-            averager = newAverager();
-        }
-        averager.update(weight);
+        current().update(config.schedule().weightAt(step + 1));
         step++;
+    }
+
+    /** The arithmetic for the model's present arrays. */
+    private Averager current() {
+        if (!isCurrent()) {
+            requireShapes();
+            Averager replaced = averager;
+            averager = newAverager();
+            replaced.close();
+        }
+        return averager;
     }
 
     /** An online array is replaced when a model is loaded; a parameter may be frozen or thawed. */
@@ -137,20 +144,26 @@ public final class WeightAverage implements AutoCloseable {
         return true;
     }
 
-    private Averager newAverager() {
-        for (int i = 0; i < arrays.length; i++) {
-            TrackedParameter tracked = parameters.get(i);
-            arrays[i] = tracked.parameter().getArray();
-            trainable[i] = tracked.parameter().requiresGradient();
-            if (!arrays[i].getShape().equals(tracked.average().getShape())) {
+    private void requireShapes() {
+        for (TrackedParameter tracked : parameters) {
+            Shape shape = tracked.parameter().getArray().getShape();
+            if (!shape.equals(tracked.average().getShape())) {
                 throw new IllegalStateException(
                         "parameter '"
                                 + tracked.name()
                                 + "' must keep the shape "
                                 + tracked.average().getShape()
                                 + ", got "
-                                + arrays[i].getShape());
+                                + shape);
             }
+        }
+    }
+
+    private Averager newAverager() {
+        for (int i = 0; i < arrays.length; i++) {
+            TrackedParameter tracked = parameters.get(i);
+            arrays[i] = tracked.parameter().getArray();
+            trainable[i] = tracked.parameter().requiresGradient();
         }
         return portable
                 ? new PortableAverager(parameters, config.buffers())
@@ -196,7 +209,7 @@ public final class WeightAverage implements AutoCloseable {
      */
     public double distance() {
         requireSwappedOut();
-        return averager.distance();
+        return current().distance();
     }
 
     /**
@@ -221,8 +234,12 @@ public final class WeightAverage implements AutoCloseable {
      * @throws IllegalStateException if no step has been averaged
      */
     public NDList forward(NDList inputs) {
+        requireStarted();
         try (NDManager scope = manager.newSubManager()) {
-            return block.forward(parameterStore(scope), inputs, false);
+            NDList outputs = block.forward(parameterStore(scope), inputs, false);
+            // An operation on a parameter leaves its result on the parameter's manager.
+            outputs.attach(inputs.getManager());
+            return outputs;
         }
     }
 
@@ -255,14 +272,16 @@ public final class WeightAverage implements AutoCloseable {
      */
     public SwapScope swapIn() {
         requireStarted();
-        averager.swapIn();
+        current().swapIn();
         swapped = true;
         return new SwapScope(this);
     }
 
     void swapOut() {
-        averager.swapOut();
-        swapped = false;
+        if (swapped) {
+            swapped = false;
+            averager.swapOut();
+        }
     }
 
     /**
@@ -311,9 +330,7 @@ public final class WeightAverage implements AutoCloseable {
     @Override
     public void close() {
         if (manager.isOpen()) {
-            if (swapped) {
-                swapOut();
-            }
+            swapOut();
             averager.close();
             manager.close();
         }

@@ -26,16 +26,20 @@ final class AdamMoments implements AutoCloseable {
         this.step = step;
         firstMoment = array.zerosLike();
         secondMoment = array.zerosLike();
-        weight = TensorList.of(List.of(array));
-        first = TensorList.of(List.of(firstMoment));
-        second = TensorList.of(List.of(secondMoment));
+        weight = listOf(array);
+        first = listOf(firstMoment);
+        second = listOf(secondMoment);
+    }
+
+    private static TensorList listOf(NDArray array) {
+        return TensorList.of(List.of(array)).attach(array.getManager());
     }
 
     /** Follows the array that now holds the weight. */
     void follow(NDArray current) {
         if (current != array) {
             weight.close();
-            weight = TensorList.of(List.of(current));
+            weight = listOf(current);
             array = current;
         }
     }

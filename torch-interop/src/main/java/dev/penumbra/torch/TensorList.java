@@ -2,6 +2,7 @@
 package dev.penumbra.torch;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.ScriptCalls;
 import java.util.List;
@@ -12,13 +13,16 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The native list is made once and kept until {@link #close()}. It does not own the arrays: each
  * operation checks that none of them has been closed, because native memory may lie behind an array
- * that Java owns. Not safe for use by several threads at once.
+ * that Java owns. The memory of a closed array stays until the list is closed. Not safe for use by
+ * several threads at once.
  */
 public final class TensorList implements AutoCloseable {
 
     private final PtNDArray[] arrays;
     private long handle;
     private @Nullable TensorList matched;
+    private @Nullable NDManager manager;
+    private @Nullable String id;
 
     private TensorList(PtNDArray[] arrays, long handle) {
         this.arrays = arrays;
@@ -53,6 +57,31 @@ public final class TensorList implements AutoCloseable {
     }
 
     /**
+     * Hands the list over to a manager, which closes it with itself. The native list keeps the
+     * memory of its arrays, so a list that lives as long as they do belongs to their manager.
+     *
+     * @param manager the manager
+     * @return this list
+     */
+    public TensorList attach(NDManager manager) {
+        detach();
+        String uid = NDManager.nextUid();
+        manager.attachInternal(uid, this);
+        this.manager = manager;
+        id = uid;
+        return this;
+    }
+
+    private void detach() {
+        NDManager owner = manager;
+        String uid = id;
+        if (owner != null && uid != null) {
+            manager = null;
+            owner.detachInternal(uid);
+        }
+    }
+
+    /**
      * Returns the number of arrays.
      *
      * @return the number, at least 1
@@ -66,6 +95,7 @@ public final class TensorList implements AutoCloseable {
         if (handle != 0) {
             ScriptCalls.delete(handle);
             handle = 0;
+            detach();
         }
     }
 
