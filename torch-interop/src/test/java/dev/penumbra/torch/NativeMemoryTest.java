@@ -37,7 +37,7 @@ import org.junit.jupiter.api.condition.OS;
 final class NativeMemoryTest {
 
     private static final Pattern MAPPING = Pattern.compile("([0-9a-f]+)-[0-9a-f]+ ");
-    private static final int ROUNDS = 4;
+    private static final int ROUNDS = 12;
     private static final int CALLS = 15_000;
     private static final long BOUND_KIB = 350;
 
