@@ -242,6 +242,19 @@ class TrainCifar10WithEmaTest {
         assertEquals(ema, trace(end.getAsJsonObject("confusion").getAsJsonArray("ema")));
     }
 
+    /** The images are those of the predictions: the test set is read in its order. */
+    @Test
+    void seedEnd_labelsOfTheImages() throws IOException {
+        JsonArray images = log(zero).get(3).getAsJsonArray("disagreements");
+        assertEquals(12, images.size());
+        for (JsonElement element : images) {
+            JsonObject image = element.getAsJsonObject();
+            int label = Cifar10Data.sample().label(image.get("index").getAsInt());
+            assertEquals(label, image.get("label").getAsInt());
+            assertNotEquals(image.get("online").getAsInt(), image.get("ema").getAsInt());
+        }
+    }
+
     @Test
     void report_loadsNothing() throws IOException {
         String page = Files.readString(zero.resolve("report.html"));
@@ -312,6 +325,25 @@ class TrainCifar10WithEmaTest {
         assertTrue(batch.get("images_per_second").getAsDouble() > 0);
     }
 
+    /** Every option of the recipe reaches the optimizer or the average, after two steps. */
+    @Test
+    void options_changeTheResult() throws IOException {
+        Path usual = folder.resolve("usual");
+        smoke(usual, 500);
+        JsonObject expected = epochs(usual).get(0);
+        for (String option : List.of("--lr=0.01", "--weight-decay=1", "--seed=5")) {
+            JsonObject epoch = shortRun(option);
+            assertNotEquals(loss(expected, "online"), loss(epoch, "online"), option);
+            assertNotEquals(loss(expected, "ema"), loss(epoch, "ema"), option);
+        }
+        for (String option : List.of("--no-warmup", "--warmup-power=2", "--warmup-gamma=3")) {
+            JsonObject epoch = shortRun(option);
+            assertEquals(loss(expected, "online"), loss(epoch, "online"), option);
+            assertNotEquals(loss(expected, "ema"), loss(epoch, "ema"), option);
+        }
+        assertEquals(0.25, shortRun("--no-warmup", "--decay=0.25").get("decay").getAsDouble());
+    }
+
     /** The largest int; sums with it are larger. */
     @Test
     void batchAboveData_oneStep() throws IOException {
@@ -321,6 +353,12 @@ class TrainCifar10WithEmaTest {
         assertEquals(
                 "EpochCosine[rate=0.001, minRate=1.0E-4, period=2, stepsPerEpoch=1]",
                 log(run).get(0).getAsJsonObject("config").get("learning_rate").getAsString());
+    }
+
+    private static JsonObject shortRun(String... options) throws IOException {
+        Path run = folder.resolve(String.join("", options));
+        smoke(run, 500, options);
+        return epochs(run).get(0);
     }
 
     private static Output smoke(Path out, int batchSize, String... more) {
