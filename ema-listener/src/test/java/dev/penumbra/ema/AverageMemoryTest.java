@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  *
  * <p>The compiler makes it jump now and then, but not in every round of calls as a leak does, so
  * the least growth of a round counts. An array left behind by each of 5,000 calls is more than 1
- * MiB, and one of 400 KB by each of 20 calls is 8 MiB.
+ * MiB, and one of 4 MB by each of 20 calls is more than earlier tests have left free.
  */
 @EnabledOnOs(OS.LINUX)
 final class AverageMemoryTest {
@@ -137,7 +137,7 @@ final class AverageMemoryTest {
 
     private static void average(boolean modelFirst) {
         Model model = ArrayBlock.model();
-        ArrayBlock.weight(model, "weight", new float[100_000]);
+        ArrayBlock.weight(model, "weight", new float[1_000_000]);
         WeightAverage average = WeightAverage.of(model, CONFIG);
         average.update();
         if (modelFirst) {
