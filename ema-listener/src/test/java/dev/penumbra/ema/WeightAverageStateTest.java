@@ -35,6 +35,7 @@ final class WeightAverageStateTest {
     private static final String SWAPPED = "The average is swapped in: close its scope first";
     private static final String CLOSED = "The average is closed";
 
+    @TempDir private Path directory;
     private Model model;
 
     @BeforeEach
@@ -162,7 +163,7 @@ final class WeightAverageStateTest {
             assertRefused(SWAPPED, average::distance);
             assertRefused(SWAPPED, () -> average.forward(input));
             assertRefused(SWAPPED, () -> average.parameterStore(model.getNDManager()));
-            assertRefused(SWAPPED, () -> average.save(Path.of("unused"), "unused"));
+            assertRefused(SWAPPED, () -> average.save(directory, "average"));
             assertEquals(1, average.step());
         }
     }
@@ -179,7 +180,7 @@ final class WeightAverageStateTest {
         assertRefused(CLOSED, average::distance);
         assertRefused(CLOSED, () -> average.forward(input));
         assertRefused(CLOSED, () -> average.parameterStore(model.getNDManager()));
-        assertRefused(CLOSED, () -> average.save(Path.of("unused"), "unused"));
+        assertRefused(CLOSED, () -> average.save(directory, "average"));
     }
 
     @Test
@@ -199,7 +200,7 @@ final class WeightAverageStateTest {
             assertRefused(message, average::swapIn);
             assertRefused(message, () -> average.forward(input));
             assertRefused(message, () -> average.parameterStore(model.getNDManager()));
-            assertRefused(message, () -> average.save(Path.of("unused"), "unused"));
+            assertRefused(message, () -> average.save(directory, "average"));
             assertEquals(0, average.distance());
         }
     }
@@ -231,7 +232,7 @@ final class WeightAverageStateTest {
 
     /** DJL loads weights of any shape. */
     @Test
-    void loadOfAnotherShape_isRefusedEveryTime(@TempDir Path directory) throws Exception {
+    void loadOfAnotherShape_isRefusedEveryTime() throws Exception {
         String message = "parameter 'weight' must keep the shape (2, 3), got (4, 3)";
         try (Model two = linear(2);
                 Model four = linear(4);
@@ -247,7 +248,7 @@ final class WeightAverageStateTest {
 
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
-    void swapIn_afterALoad(boolean portable, @TempDir Path directory) throws Exception {
+    void swapIn_afterALoad(boolean portable) throws Exception {
         try (WeightAverage average = updated(portable)) {
             model.save(directory, "checkpoint");
             model.load(directory, "checkpoint");
