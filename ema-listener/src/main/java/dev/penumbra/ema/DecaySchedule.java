@@ -126,7 +126,8 @@ public sealed interface DecaySchedule {
 
         @Override
         public double decayAt(long step) {
-            return 1 - weightAt(step);
+            Arguments.requireStep(step);
+            return step == 0 ? 0 : (step - 1.0) / step;
         }
 
         @Override

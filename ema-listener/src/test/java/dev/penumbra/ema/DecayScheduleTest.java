@@ -85,7 +85,7 @@ final class DecayScheduleTest {
     @CsvSource({"1, 1", "2, 0.5", "4, 0.25", "10, 0.1", "3, 0.3333333333333333"})
     void arithmeticMean_weightIsOneOverTheStep(long step, double weight) {
         assertEquals(weight, new ArithmeticMean().weightAt(step));
-        assertEquals(1 - weight, new ArithmeticMean().decayAt(step));
+        assertEquals((step - 1.0) / step, new ArithmeticMean().decayAt(step));
     }
 
     /** The recurrence with the schedule's weights gives the plain mean of everything seen. */

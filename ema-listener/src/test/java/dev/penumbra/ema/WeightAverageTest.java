@@ -81,7 +81,7 @@ final class WeightAverageTest {
                 ArrayBlock.set(weight, expected[step - 1][0]);
                 average.update();
                 assertEquals(step, average.step());
-                assertEquals(1 - 1.0 / step, average.decay());
+                assertEquals((step - 1.0) / step, average.decay());
                 assertArrayEquals(
                         new float[] {expected[step - 1][1]}, Weights.values(average, "weight"));
             }

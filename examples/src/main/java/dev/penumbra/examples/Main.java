@@ -47,6 +47,7 @@ public final class Main {
      */
     public static int run(String... args) {
         CommandLine line = new CommandLine(new Main());
+        line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setParameterExceptionHandler(
                 (e, unused) -> fail(line, String.valueOf(e.getMessage())));
         line.setExecutionExceptionHandler(

@@ -31,7 +31,8 @@ import picocli.CommandLine.Spec;
             "Cases: cifar10, mobilenetv3_small_100, resnet50, vit_base_patch16_224 and training.",
             "examples/peers/compare.py drives it beside timm."
         },
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        versionProvider = Environment.class)
 public final class BenchmarkCommand implements Callable<Integer> {
 
     private static final String TRAINING = "training";

@@ -22,8 +22,8 @@ final class Cifar10Options {
         GPU
     }
 
-    @Option(names = "--epochs", paramLabel = "N", description = "Epochs (${DEFAULT-VALUE}).")
-    private int epochs = 10;
+    @Option(names = "--epochs", paramLabel = "N", description = "Epochs (10; 1 with --smoke).")
+    private @Nullable Integer epochs;
 
     @Option(
             names = "--batch-size",
@@ -119,10 +119,14 @@ final class Cifar10Options {
 
     /** Checks every value that has a range. */
     void check() {
-        requireAtLeast("--epochs", epochs, 1);
+        requireAtLeast("--epochs", epochs(), 1);
         requireAtLeast("--batch-size", batchSize, 1);
         requireAtLeast("--seeds", seeds, 1);
         requireAtLeast("--seed", seed, 0);
+        require(
+                seed <= Integer.MAX_VALUE - seeds,
+                "--seed must be at most " + (Integer.MAX_VALUE - seeds) + ", got " + seed);
+        require(!smoke || data == null, "--data must be absent with --smoke, got " + data);
         if (threads != null) {
             requireAtLeast("--threads", threads, 1);
         }
@@ -149,7 +153,7 @@ final class Cifar10Options {
     }
 
     int epochs() {
-        return smoke ? 1 : epochs;
+        return epochs != null ? epochs : smoke ? 1 : 10;
     }
 
     int batchSize() {

@@ -84,7 +84,7 @@ final class SeedRun implements AutoCloseable {
     }
 
     private static int batches(ArrayDataset dataset, int batchSize) {
-        return Math.toIntExact((dataset.size() + batchSize - 1) / batchSize);
+        return Math.toIntExact(1 + (dataset.size() - 1) / batchSize);
     }
 
     /** Trains all epochs, evaluating after each, and saves both models into the folder. */

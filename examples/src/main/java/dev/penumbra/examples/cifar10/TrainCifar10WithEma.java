@@ -36,6 +36,7 @@ import picocli.CommandLine.Spec;
             "Leaves a folder with the log, both models and a report to open in a browser."
         },
         mixinStandardHelpOptions = true,
+        versionProvider = Environment.class,
         sortOptions = false)
 public final class TrainCifar10WithEma implements Callable<Integer> {
 
@@ -114,10 +115,10 @@ public final class TrainCifar10WithEma implements Callable<Integer> {
 
     private RunEvent.Started started(Cifar10Data data, Device device) throws IOException {
         int train = images(data, "data_batch.bin");
-        int batches = (train + options.batchSize() - 1) / options.batchSize();
+        int batches = 1 + (train - 1) / options.batchSize();
         return new RunEvent.Started(
                 Instant.now().toString(),
-                "examples/run cifar10 "
+                "examples/run "
                         + String.join(" ", spec.commandLine().getParseResult().originalArgs()),
                 "CIFAR-10: online and EMA weights",
                 options.config(batches),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.examples.report;
 
+import dev.penumbra.examples.Environment;
 import dev.penumbra.examples.UsageException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -16,7 +17,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "report",
         description = "Writes summary.json and report.html of a run anew from its run.jsonl.",
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        versionProvider = Environment.class)
 public final class ReportCommand implements Callable<Integer> {
 
     @Spec private CommandSpec spec = CommandSpec.create();
@@ -32,7 +34,7 @@ public final class ReportCommand implements Callable<Integer> {
         if (!Files.isRegularFile(folder.resolve(RunLog.FILE_NAME))) {
             throw new UsageException("FOLDER must contain " + RunLog.FILE_NAME + ", got " + folder);
         }
-        Summary summary = Report.write(folder);
+        Summary summary = write();
         spec.commandLine()
                 .getOut()
                 .print(
@@ -41,5 +43,13 @@ public final class ReportCommand implements Callable<Integer> {
                                 : summary.terminalTable());
         spec.commandLine().getOut().flush();
         return 0;
+    }
+
+    private Summary write() {
+        try {
+            return Report.write(folder);
+        } catch (IOException e) {
+            throw new UsageException(String.valueOf(e.getMessage()));
+        }
     }
 }

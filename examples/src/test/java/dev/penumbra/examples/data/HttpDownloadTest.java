@@ -5,6 +5,7 @@ import static dev.penumbra.examples.data.RecordsTest.assertMessage;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -60,7 +61,13 @@ class HttpDownloadTest {
         server.bytesPerConnection = 120_000;
         fetch();
         assertArrayEquals(CONTENT, Files.readAllBytes(part));
-        assertEquals(List.of("null", "bytes=120000-", "bytes=240000-"), server.ranges);
+        // What was on its way when the connection broke may be lost, so parts are at most this.
+        assertEquals(3, server.ranges.size());
+        assertEquals("null", server.ranges.get(0));
+        long first = begin(server.ranges.get(1));
+        long second = begin(server.ranges.get(2));
+        assertTrue(first > 0 && first <= 120_000, server.ranges.toString());
+        assertTrue(second > first && second <= first + 120_000, server.ranges.toString());
     }
 
     @Test
@@ -107,5 +114,9 @@ class HttpDownloadTest {
 
     private void fetch() throws IOException {
         download.fetch(server.uri(), part, progress);
+    }
+
+    private static long begin(String range) {
+        return Long.parseLong(range.replaceAll("\\D", ""));
     }
 }
