@@ -44,7 +44,7 @@ class MainTest {
         assertEquals("", output.err());
         assertShows(
                 output.out(),
-                "--epochs=N         Epochs (10).",
+                "--epochs=N         Epochs (10; 1 with --smoke).",
                 "--batch-size=N     Images per batch (64).",
                 "--lr=X             Learning rate of the first epoch (0.001).",
                 "--min-lr=X         Least learning rate of the cosine (1.0E-4).",

@@ -87,6 +87,7 @@ final class ReadmeTest {
                         .lines()
                         .filter(line -> !line.endsWith("// not in the readme"))
                         .reduce("", (text, line) -> text + line + "\n")
+                        .stripTrailing()
                         .stripIndent()
                         .strip();
         assertEquals(code, block("<!-- readme:use -->\n```java\n", "```").strip());
