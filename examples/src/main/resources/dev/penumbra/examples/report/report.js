@@ -244,6 +244,8 @@
       yAxis: axis(color, spec.yName, {
         type: 'value',
         scale: true,
+        // A value that hardly moves is shown as such, not as steps of its last digits.
+        min: (range) => (range.max - range.min < 0.01 * range.max ? 0 : null),
         nameLocation: 'end',
         nameGap: 14,
         nameTextStyle: { color: color.muted, fontSize: 12, align: 'left', padding: [0, 0, 0, -4] },
