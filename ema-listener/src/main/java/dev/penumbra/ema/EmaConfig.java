@@ -2,6 +2,7 @@
 package dev.penumbra.ema;
 
 import ai.djl.Device;
+import dev.penumbra.ema.schedule.DecaySchedule;
 import java.util.List;
 import java.util.Objects;
 import java.util.regex.Pattern;

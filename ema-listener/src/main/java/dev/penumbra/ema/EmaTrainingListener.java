@@ -9,6 +9,8 @@ import ai.djl.training.Trainer;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.training.listener.TrainingListener;
 import ai.djl.translate.TranslateException;
+import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.schedule.DecaySchedule;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -93,7 +95,7 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
      * @return the listener
      */
     public static EmaTrainingListener ofDecay(double decay) {
-        return builder().setSchedule(new DecaySchedule.Constant(decay)).build();
+        return builder().setSchedule(new ConstantDecay(decay)).build();
     }
 
     /**

@@ -20,6 +20,7 @@ import ai.djl.nn.core.Linear;
 import ai.djl.nn.norm.Dropout;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import dev.penumbra.ema.schedule.ConstantDecay;
 import java.nio.ByteBuffer;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -29,7 +30,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 final class AverageForwardTest {
 
-    private static final EmaConfig CONFIG = EmaConfig.of(new DecaySchedule.Constant(0.5));
+    private static final EmaConfig CONFIG = EmaConfig.of(new ConstantDecay(0.5));
 
     private static WeightAverage updated(Model model) {
         WeightAverage average = WeightAverage.of(model, CONFIG);

@@ -11,6 +11,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.core.Linear;
+import dev.penumbra.ema.schedule.ConstantDecay;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -36,7 +37,7 @@ final class AverageMemoryTest {
     private static final Pattern MAPPING = Pattern.compile("([0-9a-f]+)-[0-9a-f]+ ");
     private static final int ROUNDS = 12;
     private static final long BOUND_KIB = 500;
-    private static final EmaConfig CONFIG = EmaConfig.of(new DecaySchedule.Constant(0.5));
+    private static final EmaConfig CONFIG = EmaConfig.of(new ConstantDecay(0.5));
 
     /** The resident memory above 32 GiB, where a heap with compressed pointers never is. */
     private static long residentKib() {

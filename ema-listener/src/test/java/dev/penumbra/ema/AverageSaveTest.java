@@ -13,6 +13,7 @@ import ai.djl.inference.Predictor;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.translate.NoopTranslator;
+import dev.penumbra.ema.schedule.ConstantDecay;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -26,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 final class AverageSaveTest {
 
-    private static final EmaConfig CONFIG = EmaConfig.of(new DecaySchedule.Constant(0.5));
+    private static final EmaConfig CONFIG = EmaConfig.of(new ConstantDecay(0.5));
 
     @TempDir private Path directory;
     private Model model;

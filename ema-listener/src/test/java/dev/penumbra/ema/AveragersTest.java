@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.nn.Parameter;
+import dev.penumbra.ema.schedule.ConstantDecay;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -61,7 +62,7 @@ final class AveragersTest {
     @MethodSource("seedsAndWeights")
     void update_equalsThePortableOne(long seed, double weight) {
         Random random = new Random(seed);
-        EmaConfig config = EmaConfig.of(new DecaySchedule.Constant(1 - weight));
+        EmaConfig config = EmaConfig.of(new ConstantDecay(1 - weight));
         try (Model model = ArrayBlock.model()) {
             List<Parameter> parameters = parameters(model, random);
             for (int update = 0; update < 5; update++) {
@@ -104,7 +105,7 @@ final class AveragersTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void constantWeight_isAFixedPoint(boolean portable) {
-        EmaConfig config = EmaConfig.of(new DecaySchedule.Constant(0.9997));
+        EmaConfig config = EmaConfig.of(new ConstantDecay(0.9997));
         try (Model model = ArrayBlock.model()) {
             float[] values = normal(new Random(7), 37);
             ArrayBlock.weight(model, "weight", values);
@@ -120,7 +121,7 @@ final class AveragersTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void decayZero_isAnExactCopy(boolean portable) {
-        EmaConfig config = EmaConfig.of(new DecaySchedule.Constant(0));
+        EmaConfig config = EmaConfig.of(new ConstantDecay(0));
         Random random = new Random(8);
         try (Model model = ArrayBlock.model()) {
             Parameter parameter = ArrayBlock.weight(model, "weight", normal(random, 37));
@@ -140,7 +141,7 @@ final class AveragersTest {
     void distance_isThatOfTrainedWeights(boolean portable) {
         EmaConfig config =
                 new EmaConfig(
-                        new DecaySchedule.Constant(0.75),
+                        new ConstantDecay(0.75),
                         EmaConfig.Buffers.AVERAGE,
                         List.of(),
                         List.of("left"),
@@ -167,7 +168,7 @@ final class AveragersTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void swap_isTheSame(boolean portable) {
-        EmaConfig config = EmaConfig.of(new DecaySchedule.Constant(0.75));
+        EmaConfig config = EmaConfig.of(new ConstantDecay(0.75));
         try (Model model = ArrayBlock.model()) {
             Parameter parameter = ArrayBlock.weight(model, "weight", 0);
             try (WeightAverage average = WeightAverage.of(model, config, portable)) {

@@ -4,10 +4,11 @@ package dev.penumbra.ema;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.google.gson.JsonObject;
-import dev.penumbra.ema.DecaySchedule.ArithmeticMean;
-import dev.penumbra.ema.DecaySchedule.Constant;
-import dev.penumbra.ema.DecaySchedule.Delayed;
-import dev.penumbra.ema.DecaySchedule.InversePowerWarmup;
+import dev.penumbra.ema.schedule.ArithmeticMean;
+import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.schedule.DecaySchedule;
+import dev.penumbra.ema.schedule.Delayed;
+import dev.penumbra.ema.schedule.InversePowerWarmup;
 import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -128,7 +129,7 @@ final class DecayCasesReferenceTest {
     private static Expectation timm(JsonObject c, JsonObject params) {
         double decay = params.get("decay").getAsDouble();
         if (c.get("step").isJsonNull()) {
-            return new Expectation(new Constant(decay), 1, c.get("decay").getAsDouble());
+            return new Expectation(new ConstantDecay(decay), 1, c.get("decay").getAsDouble());
         }
         if (params.get("use_warmup").getAsBoolean()) {
             return expect(c, warmup(params, "decay", "warmup_gamma", "warmup_power", "min_decay"));
@@ -148,7 +149,7 @@ final class DecayCasesReferenceTest {
     }
 
     private static DecaySchedule delayed(long steps, JsonObject params, String decay) {
-        return new Delayed(steps, new Constant(params.get(decay).getAsDouble()));
+        return new Delayed(steps, new ConstantDecay(params.get(decay).getAsDouble()));
     }
 
     private static long step(JsonObject c) {

@@ -7,13 +7,15 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.schedule.DecaySchedule;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 final class EmaConfigTest {
 
-    private static final DecaySchedule SCHEDULE = new DecaySchedule.Constant(0.5);
+    private static final DecaySchedule SCHEDULE = new ConstantDecay(0.5);
 
     private static EmaConfig filtered(List<String> include, List<String> exclude) {
         return new EmaConfig(SCHEDULE, EmaConfig.Buffers.COPY, include, exclude, null);
@@ -31,7 +33,7 @@ final class EmaConfigTest {
 
     @Test
     void config_isAValue() {
-        assertEquals(EmaConfig.of(SCHEDULE), EmaConfig.of(new DecaySchedule.Constant(0.5)));
+        assertEquals(EmaConfig.of(SCHEDULE), EmaConfig.of(new ConstantDecay(0.5)));
         assertEquals(
                 "EmaConfig[schedule=Constant[decay=0.5], buffers=COPY, include=[a], exclude=[],"
                         + " device=null]",

@@ -23,6 +23,7 @@ import ai.djl.training.dataset.Batch;
 import ai.djl.training.evaluator.Accuracy;
 import ai.djl.training.listener.TrainingListener;
 import ai.djl.training.loss.Loss;
+import dev.penumbra.ema.schedule.InversePowerWarmup;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -57,8 +58,7 @@ final class EmaTrainingListenerTest {
     }
 
     private static EmaTrainingListener.Builder warmup() {
-        return EmaTrainingListener.builder()
-                .setSchedule(new DecaySchedule.InversePowerWarmup(0.999));
+        return EmaTrainingListener.builder().setSchedule(new InversePowerWarmup(0.999));
     }
 
     @Test

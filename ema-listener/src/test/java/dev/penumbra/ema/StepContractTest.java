@@ -22,6 +22,8 @@ import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
 import ai.djl.util.Pair;
+import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.torch.FusedAdamW;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -42,7 +44,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 final class StepContractTest {
 
     private static final int BATCHES = 12;
-    private static final DecaySchedule SCHEDULE = new DecaySchedule.Constant(0.9);
+    private static final DecaySchedule SCHEDULE = new ConstantDecay(0.9);
 
     /** How a program trains. */
     private enum Loop {

@@ -10,10 +10,11 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import dev.penumbra.ema.DecaySchedule.ArithmeticMean;
-import dev.penumbra.ema.DecaySchedule.Constant;
-import dev.penumbra.ema.DecaySchedule.Delayed;
-import dev.penumbra.ema.DecaySchedule.InversePowerWarmup;
+import dev.penumbra.ema.schedule.ArithmeticMean;
+import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.schedule.DecaySchedule;
+import dev.penumbra.ema.schedule.Delayed;
+import dev.penumbra.ema.schedule.InversePowerWarmup;
 import dev.penumbra.torch.ForeachOps;
 import dev.penumbra.torch.TensorList;
 import java.util.List;
@@ -39,9 +40,9 @@ final class TrajectoriesReferenceTest {
                     DIVIDED,
                     new ArithmeticMean(),
                     "torch.AveragedModel ema multi_avg_fn decay=0.9 (lerp)",
-                    new Delayed(1, new Constant(0.9)),
+                    new Delayed(1, new ConstantDecay(0.9)),
                     "timm.ModelEmaV3 decay=0.9 no step",
-                    new Constant(0.9),
+                    new ConstantDecay(0.9),
                     "timm.ModelEmaV3 decay=0.9999 use_warmup step=i+1",
                     new InversePowerWarmup(0.9999));
 
@@ -184,7 +185,7 @@ final class TrajectoriesReferenceTest {
             double decay = settings.get("decay").getAsDouble();
             boolean stepped = !golden.getAsJsonArray("steps").get(0).isJsonNull();
             DecaySchedule schedule =
-                    stepped ? new Delayed(1, new Constant(decay)) : new Constant(decay);
+                    stepped ? new Delayed(1, new ConstantDecay(decay)) : new ConstantDecay(decay);
             if (settings.has("use_warmup")) {
                 boolean delayed = settings.has("update_after_step");
                 schedule =

@@ -17,6 +17,7 @@ import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
+import dev.penumbra.ema.schedule.ConstantDecay;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Map;
@@ -31,7 +32,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What an average may do when: before its first step, swapped in, closed, after a load. */
 final class WeightAverageStateTest {
 
-    private static final EmaConfig CONFIG = EmaConfig.of(new DecaySchedule.Constant(0.5));
+    private static final EmaConfig CONFIG = EmaConfig.of(new ConstantDecay(0.5));
     private static final String SWAPPED = "The average is swapped in: close its scope first";
     private static final String CLOSED = "The average is closed";
 

@@ -16,6 +16,9 @@ import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
+import dev.penumbra.ema.schedule.ArithmeticMean;
+import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.torch.ForeachOps;
 import dev.penumbra.torch.TensorList;
 import java.nio.FloatBuffer;
@@ -34,8 +37,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 final class WeightAverageTest {
 
-    private static final EmaConfig HALF = EmaConfig.of(new DecaySchedule.Constant(0.5));
-    private static final EmaConfig QUARTERS = EmaConfig.of(new DecaySchedule.Constant(0.75));
+    private static final EmaConfig HALF = EmaConfig.of(new ConstantDecay(0.5));
+    private static final EmaConfig QUARTERS = EmaConfig.of(new ConstantDecay(0.75));
 
     private Model model;
 
@@ -50,7 +53,7 @@ final class WeightAverageTest {
     }
 
     private static EmaConfig config(EmaConfig.Buffers buffers) {
-        DecaySchedule schedule = new DecaySchedule.Constant(0.75);
+        DecaySchedule schedule = new ConstantDecay(0.75);
         return new EmaConfig(schedule, buffers, List.of(), List.of(), null);
     }
 
@@ -74,7 +77,7 @@ final class WeightAverageTest {
     @Test
     void update_followsTheSchedule() {
         Parameter weight = ArrayBlock.weight(model, "weight", 100);
-        EmaConfig config = EmaConfig.of(new DecaySchedule.ArithmeticMean());
+        EmaConfig config = EmaConfig.of(new ArithmeticMean());
         try (WeightAverage average = WeightAverage.of(model, config)) {
             float[][] expected = {{8, 8}, {16, 12}, {24, 16}, {48, 24}};
             for (int step = 1; step <= 4; step++) {
@@ -177,7 +180,7 @@ final class WeightAverageTest {
                         buffer("b_runningMean", Parameter.Type.RUNNING_MEAN, 0));
         EmaConfig config =
                 new EmaConfig(
-                        new DecaySchedule.Constant(0.5),
+                        new ConstantDecay(0.5),
                         EmaConfig.Buffers.AVERAGE,
                         List.of("^a_"),
                         List.of("bias$"),
@@ -271,7 +274,7 @@ final class WeightAverageTest {
     @ValueSource(booleans = {false, true})
     void halfPrecision_isAveragedInFloat32(boolean portable) {
         Parameter weight = half("weight", 1);
-        EmaConfig config = EmaConfig.of(new DecaySchedule.Constant(0.9999));
+        EmaConfig config = EmaConfig.of(new ConstantDecay(0.9999));
         try (WeightAverage average = WeightAverage.of(model, config, portable)) {
             NDArray array = Weights.array(average, "weight");
             assertEquals(DataType.FLOAT32, array.getDataType());
@@ -298,7 +301,7 @@ final class WeightAverageTest {
     void doublePrecision_isAveragedInFloat64(boolean portable) {
         NDArray start = model.getNDManager().create(new double[] {1, 1e-300}).duplicate();
         Parameter weight = ArrayBlock.add(model, "weight", Parameter.Type.WEIGHT, start, true);
-        EmaConfig config = EmaConfig.of(new DecaySchedule.Constant(0.999999));
+        EmaConfig config = EmaConfig.of(new ConstantDecay(0.999999));
         try (WeightAverage average = WeightAverage.of(model, config, portable)) {
             ArrayBlock.set(weight, model.getNDManager().create(new double[] {1.5, 0}));
             average.update();
@@ -335,7 +338,7 @@ final class WeightAverageTest {
         Parameter weight = ArrayBlock.weight(model, "weight", 0);
         EmaConfig config =
                 new EmaConfig(
-                        new DecaySchedule.Constant(0.5),
+                        new ConstantDecay(0.5),
                         EmaConfig.Buffers.COPY,
                         List.of(),
                         List.of(),

@@ -6,9 +6,9 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import dev.penumbra.ema.DecaySchedule;
 import dev.penumbra.ema.EmaConfig;
 import dev.penumbra.ema.WeightAverage;
+import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.examples.UsageException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -33,7 +33,7 @@ final class UpdateBenchmark implements AutoCloseable {
         ShapesBlock block = new ShapesBlock(cases.getAsJsonArray(name));
         model.setBlock(block);
         block.initialize(model.getNDManager(), DataType.FLOAT32, new Shape(1));
-        average = WeightAverage.of(model, EmaConfig.of(new DecaySchedule.Constant(DECAY)));
+        average = WeightAverage.of(model, EmaConfig.of(new ConstantDecay(DECAY)));
         average.update();
     }
 

@@ -3,7 +3,9 @@ package dev.penumbra.examples.cifar10;
 
 import ai.djl.Device;
 import ai.djl.engine.Engine;
-import dev.penumbra.ema.DecaySchedule;
+import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.schedule.DecaySchedule;
+import dev.penumbra.ema.schedule.InversePowerWarmup;
 import dev.penumbra.examples.UsageException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -170,8 +172,8 @@ final class Cifar10Options {
 
     DecaySchedule schedule() {
         return warmup
-                ? new DecaySchedule.InversePowerWarmup(decay, warmupGamma, warmupPower)
-                : new DecaySchedule.Constant(decay);
+                ? new InversePowerWarmup(decay, warmupGamma, warmupPower)
+                : new ConstantDecay(decay);
     }
 
     EpochCosine learningRate(int batches) {

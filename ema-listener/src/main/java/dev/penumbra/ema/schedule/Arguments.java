@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.penumbra.ema;
+package dev.penumbra.ema.schedule;
 
 /** The checks that several types share, each with its one message. */
 final class Arguments {

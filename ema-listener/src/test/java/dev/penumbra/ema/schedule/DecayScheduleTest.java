@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.penumbra.ema;
+package dev.penumbra.ema.schedule;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.penumbra.ema.DecaySchedule.ArithmeticMean;
-import dev.penumbra.ema.DecaySchedule.Constant;
-import dev.penumbra.ema.DecaySchedule.Delayed;
-import dev.penumbra.ema.DecaySchedule.InversePowerWarmup;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -22,9 +18,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class DecayScheduleTest {
 
     static Stream<DecaySchedule> schedules() {
-        DecaySchedule constant = new Constant(0.999);
+        DecaySchedule constant = new ConstantDecay(0.999);
         return Stream.of(
-                new Constant(0),
+                new ConstantDecay(0),
                 constant,
                 new InversePowerWarmup(0.9999),
                 new InversePowerWarmup(0.9999, 10, 0.75),
@@ -77,8 +73,8 @@ final class DecayScheduleTest {
     @ParameterizedTest
     @ValueSource(longs = {0, 1, 2, 1000, Long.MAX_VALUE})
     void constant_isTheSameAtEveryStep(long step) {
-        assertEquals(0.25, new Constant(0.25).decayAt(step));
-        assertEquals(0.75, new Constant(0.25).weightAt(step));
+        assertEquals(0.25, new ConstantDecay(0.25).decayAt(step));
+        assertEquals(0.75, new ConstantDecay(0.25).weightAt(step));
     }
 
     @ParameterizedTest
@@ -163,26 +159,28 @@ final class DecayScheduleTest {
     /** Step 0 asks before any step, so it has no last word of a warmup or a mean. */
     @Test
     void stepZero() {
-        assertEquals(0.5, new Constant(0.5).decayAt(0));
+        assertEquals(0.5, new ConstantDecay(0.5).decayAt(0));
         assertEquals(0, new InversePowerWarmup(0.9).decayAt(0));
         assertEquals(0, new ArithmeticMean().decayAt(0));
-        assertEquals(0, new Delayed(0, new Constant(0.5)).decayAt(0));
+        assertEquals(0, new Delayed(0, new ConstantDecay(0.5)).decayAt(0));
     }
 
     @Test
     void schedules_areValues() {
-        assertEquals(new Constant(0.5), new Constant(0.5));
-        assertEquals(new Constant(0.5).hashCode(), new Constant(0.5).hashCode());
-        assertNotEquals(new Constant(0.5), new Constant(0.25));
+        assertEquals(new ConstantDecay(0.5), new ConstantDecay(0.5));
+        assertEquals(new ConstantDecay(0.5).hashCode(), new ConstantDecay(0.5).hashCode());
+        assertNotEquals(new ConstantDecay(0.5), new ConstantDecay(0.25));
         assertEquals(new ArithmeticMean(), new ArithmeticMean());
-        assertEquals(new Delayed(2, new Constant(0.5)), new Delayed(2, new Constant(0.5)));
-        assertNotEquals(new Delayed(2, new Constant(0.5)), new Delayed(3, new Constant(0.5)));
+        assertEquals(
+                new Delayed(2, new ConstantDecay(0.5)), new Delayed(2, new ConstantDecay(0.5)));
+        assertNotEquals(
+                new Delayed(2, new ConstantDecay(0.5)), new Delayed(3, new ConstantDecay(0.5)));
         assertNotEquals(new InversePowerWarmup(0.9), new InversePowerWarmup(0.9, 1, 1));
     }
 
     @Test
     void schedules_printTheirSettings() {
-        assertEquals("Constant[decay=0.5]", new Constant(0.5).toString());
+        assertEquals("Constant[decay=0.5]", new ConstantDecay(0.5).toString());
         assertEquals(
                 "InversePowerWarmup[decay=0.9, gamma=1.0, power=0.75, minDecay=0.0, startAfter=0]",
                 new InversePowerWarmup(0.9, 1, 0.75).toString());
@@ -195,7 +193,7 @@ final class DecayScheduleTest {
     @ValueSource(doubles = {1, -Double.MIN_VALUE, 1.5, Double.NaN, Double.NEGATIVE_INFINITY})
     void decay_outOfRange(double decay) {
         String message = "decay must be in [0, 1), got " + decay;
-        assertRejected(message, () -> new Constant(decay));
+        assertRejected(message, () -> new ConstantDecay(decay));
         assertRejected(message, () -> new InversePowerWarmup(decay));
     }
 
@@ -238,9 +236,10 @@ final class DecayScheduleTest {
     @Test
     void largestAcceptedValues() {
         double below = Math.nextDown(1.0);
-        assertEquals(below, new Constant(below).decayAt(1));
+        assertEquals(below, new ConstantDecay(below).decayAt(1));
         assertEquals(below, new InversePowerWarmup(0, 1, 1, below, 0).decayAt(5));
-        assertEquals(0, new Delayed(Long.MAX_VALUE, new Constant(0.5)).decayAt(Long.MAX_VALUE));
+        assertEquals(
+                0, new Delayed(Long.MAX_VALUE, new ConstantDecay(0.5)).decayAt(Long.MAX_VALUE));
     }
 
     private static void assertRejected(String message, Executable executable) {
