@@ -21,14 +21,14 @@ final class AverageEvaluation {
 
     private AverageEvaluation() {}
 
-    static Map<String, Float> run(WeightAverage average, Trainer trainer, Dataset dataset)
+    static Map<String, Float> run(ModelWeights weights, Trainer trainer, Dataset dataset)
             throws IOException, TranslateException {
         for (Evaluator evaluator : trainer.getEvaluators()) {
             evaluator.addAccumulator(ACCUMULATOR);
             evaluator.resetAccumulator(ACCUMULATOR);
         }
         try (NDManager scope = trainer.getManager().newSubManager()) {
-            ParameterStore store = average.parameterStore(scope);
+            ParameterStore store = weights.parameterStore(scope);
             for (Batch batch : trainer.iterateDataset(dataset)) {
                 try (batch) {
                     accumulate(store, trainer, batch);

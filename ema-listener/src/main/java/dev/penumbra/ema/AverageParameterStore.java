@@ -24,11 +24,11 @@ final class AverageParameterStore extends ParameterStore {
     private final IdentityHashMap<Parameter, NDArray> averages = new IdentityHashMap<>();
     private final IdentityHashMap<Parameter, NDArray> views = new IdentityHashMap<>();
 
-    AverageParameterStore(NDManager manager, List<TrackedParameter> parameters) {
+    AverageParameterStore(NDManager manager, List<ModelWeights.Entry> entries) {
         super(manager, false);
         this.manager = manager;
-        for (TrackedParameter parameter : parameters) {
-            averages.put(parameter.parameter(), parameter.average());
+        for (ModelWeights.Entry entry : entries) {
+            averages.put(entry.parameter(), entry.array());
         }
     }
 

@@ -9,15 +9,14 @@ import ai.djl.training.Trainer;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.training.listener.TrainingListener;
 import ai.djl.translate.TranslateException;
+import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -76,16 +75,18 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
     private final EmaConfig config;
     private final int metricsEvery;
     private final boolean automatic;
+    private final List<AfterStep> observers;
     private @Nullable Trainer trainer;
     private @Nullable Block block;
     private @Nullable InitialBuffers initialBuffers;
     private @Nullable StepMetrics metrics;
-    private @Nullable WeightAverage average;
+    private @Nullable WeightAverages averages;
 
-    private EmaTrainingListener(Builder builder) {
+    EmaTrainingListener(EmaTrainingListenerBuilder builder) {
         config = builder.config();
-        metricsEvery = builder.metricsEvery;
-        automatic = builder.automatic;
+        metricsEvery = builder.metricsEvery();
+        automatic = builder.isAutomatic();
+        observers = builder.observers();
     }
 
     /**
@@ -103,8 +104,8 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
      *
      * @return the builder
      */
-    public static Builder builder() {
-        return new Builder();
+    public static EmaTrainingListenerBuilder builder() {
+        return new EmaTrainingListenerBuilder();
     }
 
     @Override
@@ -116,7 +117,7 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
         }
         this.trainer = trainer;
         block = begun;
-        if (average == null) {
+        if (averages == null) {
             initialBuffers = InitialBuffers.of(begun);
             if (initialBuffers.weightsExist()) {
                 start(trainer);
@@ -129,6 +130,7 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
     public void onTrainingBatch(Trainer trainer, BatchData batchData) {
         listen(trainer);
         startOnce();
+        averages().observeGradients();
     }
 
     @Override
@@ -139,14 +141,14 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
     @Override
     public void onEpoch(Trainer trainer) {
         listen(trainer);
-        if (average != null && average.step() > 0) {
-            report(average);
+        if (averages != null && averages.step() > 0) {
+            report(averages);
         }
     }
 
     @Override
     public void onTrainingEnd(Trainer trainer) {
-        if (average == null || average.step() == 0) {
+        if (averages == null || averages.step() == 0) {
             logger.warn(
                     "No optimizer step was averaged: a loop without events calls update() after"
                             + " each step");
@@ -166,7 +168,7 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
     }
 
     private void startOnce() {
-        if (average == null) {
+        if (averages == null) {
             begin(requireTrainer());
         }
     }
@@ -183,7 +185,7 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
      * @throws IllegalStateException if the model has no weights yet or the average has started
      */
     public void start(Trainer trainer) {
-        if (average != null) {
+        if (averages != null) {
             throw new IllegalStateException("The average has started already");
         }
         initialBuffers = null;
@@ -192,12 +194,14 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
 
     private void begin(Trainer trainer) {
         requireMainDevice(trainer);
-        WeightAverage started = WeightAverage.of(trainer.getModel(), config);
+        WeightAverages started = WeightAverages.of(trainer.getModel(), config);
         if (initialBuffers != null) {
-            initialBuffers.restore(started);
+            for (String name : started.names()) {
+                initialBuffers.restore(started.get(name));
+            }
             initialBuffers = null;
         }
-        average = started;
+        averages = started;
     }
 
     private static void requireMainDevice(Trainer trainer) {
@@ -229,28 +233,28 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
     }
 
     private void average(Trainer trainer) {
-        WeightAverage current = average;
-        if (current == null) {
-            if (config.schedule().decayAt(1) != 0) {
+        if (averages == null) {
+            if (!config.rules().values().stream().allMatch(EmaTrainingListener::copiesFirst)) {
                 throw new IllegalStateException(
                         "The average has no start: call start(trainer) before the first step");
             }
             initialBuffers = null;
             begin(trainer);
-            current = average();
         }
+        WeightAverages current = averages();
         current.update();
+        observers.forEach(observer -> observer.afterStep(current));
         if (current.step() % metricsEvery == 0) {
             report(current);
         }
     }
 
-    private void report(WeightAverage current) {
+    private void report(WeightAverages current) {
         Metrics users = metrics == null ? requireTrainer().getMetrics() : metrics.users();
         if (users != null) {
             users.addMetric(STEP_METRIC, current.step());
-            users.addMetric(DECAY_METRIC, current.decay());
-            users.addMetric(DISTANCE_METRIC, current.distance());
+            users.addMetric(DECAY_METRIC, current.main().decay());
+            users.addMetric(DISTANCE_METRIC, current.main().distance());
         }
     }
 
@@ -262,18 +266,33 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
         return trainer;
     }
 
+    /** Tells whether the first step replaces the start of the average. */
+    private static boolean copiesFirst(AveragingRule rule) {
+        return rule instanceof DecaySchedule schedule && schedule.decayAt(1) == 0;
+    }
+
     /**
-     * Returns the average.
+     * Returns the average, the main one if there are several.
      *
      * @return the average, which stays this listener's
      * @throws IllegalStateException if it has not started
      */
     public WeightAverage average() {
-        if (average == null) {
+        return averages().main();
+    }
+
+    /**
+     * Returns all averages.
+     *
+     * @return the averages, which stay this listener's
+     * @throws IllegalStateException if they have not started
+     */
+    public WeightAverages averages() {
+        if (averages == null) {
             throw new IllegalStateException(
                     "The average has not started: train at least one step before using it");
         }
-        return average;
+        return averages;
     }
 
     /**
@@ -282,7 +301,7 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
      * @return the number, at least 0
      */
     public long step() {
-        return average == null ? 0 : average.step();
+        return averages == null ? 0 : averages.step();
     }
 
     /**
@@ -310,7 +329,7 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
      */
     public Map<String, Float> evaluate(Trainer trainer, Dataset dataset)
             throws IOException, TranslateException {
-        return AverageEvaluation.run(average(), trainer, dataset);
+        return average().evaluate(trainer, dataset);
     }
 
     /**
@@ -330,122 +349,8 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
     /** Frees the average. */
     @Override
     public void close() {
-        if (average != null) {
-            average.close();
-        }
-    }
-
-    /** The builder of an {@link EmaTrainingListener}. */
-    public static final class Builder {
-
-        private @Nullable DecaySchedule schedule;
-        private EmaConfig.Buffers buffers = EmaConfig.Buffers.AVERAGE;
-        private final List<String> include = new ArrayList<>();
-        private final List<String> exclude = new ArrayList<>();
-        private @Nullable Device device;
-        private int metricsEvery = 100;
-        private boolean automatic = true;
-
-        private Builder() {}
-
-        /**
-         * Sets the decay at each step.
-         *
-         * @param schedule the schedule
-         * @return this builder
-         */
-        public Builder setSchedule(DecaySchedule schedule) {
-            this.schedule = Objects.requireNonNull(schedule, "schedule");
-            return this;
-        }
-
-        /**
-         * Sets what happens to running statistics. Default: they are averaged.
-         *
-         * @param buffers the policy
-         * @return this builder
-         */
-        public Builder optBuffers(EmaConfig.Buffers buffers) {
-            this.buffers = Objects.requireNonNull(buffers, "buffers");
-            return this;
-        }
-
-        /**
-         * Averages only parameters whose name contains a match of one of these patterns; the others
-         * are copied. Default: all.
-         *
-         * @param patterns regular expressions
-         * @return this builder
-         */
-        public Builder optInclude(String... patterns) {
-            include.addAll(List.of(patterns));
-            return this;
-        }
-
-        /**
-         * Copies parameters whose name contains a match of one of these patterns. Default: none.
-         *
-         * @param patterns regular expressions
-         * @return this builder
-         */
-        public Builder optExclude(String... patterns) {
-            exclude.addAll(List.of(patterns));
-            return this;
-        }
-
-        /**
-         * Sets where the average lives. Default: beside the online weights.
-         *
-         * @param device the device
-         * @return this builder
-         */
-        public Builder optDevice(Device device) {
-            this.device = Objects.requireNonNull(device, "device");
-            return this;
-        }
-
-        /**
-         * Sets how often step, decay and distance go to the trainer's metrics, if it has any; they
-         * also go there at the end of each epoch. Default: every 100 steps.
-         *
-         * @param steps the number of steps, at least 1
-         * @return this builder
-         */
-        public Builder optMetricsEvery(int steps) {
-            if (steps < 1) {
-                throw new IllegalArgumentException("metricsEvery must be at least 1, got " + steps);
-            }
-            metricsEvery = steps;
-            return this;
-        }
-
-        /**
-         * Averages only when {@link EmaTrainingListener#update()} is called. Default: the listener
-         * sees the steps itself.
-         *
-         * @return this builder
-         */
-        public Builder optManualUpdates() {
-            automatic = false;
-            return this;
-        }
-
-        private EmaConfig config() {
-            if (schedule == null) {
-                throw new IllegalArgumentException("schedule must be set, got null");
-            }
-            return new EmaConfig(schedule, buffers, include, exclude, device);
-        }
-
-        /**
-         * Builds the listener.
-         *
-         * @return the listener
-         * @throws IllegalArgumentException if no schedule is set or a pattern is not a regular
-         *     expression
-         */
-        public EmaTrainingListener build() {
-            return new EmaTrainingListener(this);
+        if (averages != null) {
+            averages.close();
         }
     }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema;
 
-import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
@@ -60,14 +59,11 @@ final class InitialBuffers {
 
     /** Gives an average that has just begun the statistics of before the forward pass. */
     void restore(WeightAverage average) {
-        average.parameters()
-                .forEach(
-                        tracked -> {
-                            Float value = values.get(tracked.parameter());
-                            if (value != null) {
-                                NDArray array = tracked.average();
-                                array.set(new NDIndex("..."), value);
-                            }
-                        });
+        for (ModelWeights.Entry entry : average.weights().entries()) {
+            Float value = values.get(entry.parameter());
+            if (value != null) {
+                entry.array().set(new NDIndex("..."), value);
+            }
+        }
     }
 }

@@ -4,11 +4,11 @@ package dev.penumbra.ema;
 /** The time in which a model's arrays hold averaged weights. */
 public final class SwapScope implements AutoCloseable {
 
-    private final WeightAverage average;
+    private final ModelWeights weights;
     private boolean open = true;
 
-    SwapScope(WeightAverage average) {
-        this.average = average;
+    SwapScope(ModelWeights weights) {
+        this.weights = weights;
     }
 
     /** Restores the online weights, once. */
@@ -16,7 +16,7 @@ public final class SwapScope implements AutoCloseable {
     public void close() {
         if (open) {
             open = false;
-            average.swapOut();
+            weights.swapOut();
         }
     }
 }

@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Parameter;
+import dev.penumbra.ema.Treatments.Treatment;
+import dev.penumbra.ema.schedule.DecaySchedule;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A parameter of the online model and its average. Shared parameters are one.
+ * A parameter of the online model and how it is averaged. Shared parameters are one.
  *
  * @param name the name in the block, the first one if it is shared
  * @param parameter the online parameter
  * @param selected whether the filters let it be averaged
- * @param average the averaged values; same shape, at least float32 if it is a floating-point array
+ * @param schedule the schedule of its group, null if it follows the rule of the average
  */
-record TrackedParameter(String name, Parameter parameter, boolean selected, NDArray average) {
+record TrackedParameter(
+        String name, Parameter parameter, boolean selected, @Nullable DecaySchedule schedule) {
 
     /** What an update does to a parameter. */
     enum Rule {
@@ -24,41 +26,63 @@ record TrackedParameter(String name, Parameter parameter, boolean selected, NDAr
         /** Takes the online values. */
         COPY,
         /** Takes the online values if an in-place operation has changed them. */
-        COPY_IF_CHANGED
+        COPY_IF_CHANGED,
+        /** Leaves the values to the recomputation of running statistics. */
+        KEEP
     }
 
-    static TrackedParameter of(
-            String name, Parameter parameter, EmaConfig config, NDManager manager) {
-        NDArray online = parameter.getArray();
-        Device device = config.device() == null ? online.getDevice() : config.device();
-        NDArray average =
-                manager.create(online.getShape(), averageType(online.getDataType()), device);
-        return new TrackedParameter(name, parameter, config.selects(name), average);
+    static TrackedParameter of(String name, Parameter parameter, EmaConfig config) {
+        return new TrackedParameter(name, parameter, config.selects(name), config.groupOf(name));
+    }
+
+    NDArray online() {
+        return parameter.getArray();
+    }
+
+    /** The type of the average under a precision. */
+    DataType averageType(EmaConfig.Precision precision) {
+        DataType online = online().getDataType();
+        if (!online.isFloating()) {
+            return online;
+        }
+        return switch (precision) {
+            case ONLINE -> online;
+            case FLOAT32 -> averageType(online);
+            case FLOAT64 -> DataType.FLOAT64;
+        };
     }
 
     /** Half-precision weights move by less than their rounding, so they are averaged in float32. */
-    private static DataType averageType(DataType online) {
+    static DataType averageType(DataType online) {
         return online == DataType.FLOAT16 || online == DataType.BFLOAT16
                 ? DataType.FLOAT32
                 : online;
     }
 
-    Rule rule(EmaConfig.Buffers buffers) {
+    boolean isStatistics() {
         Parameter.Type type = parameter.getType();
-        boolean floating = average.getDataType().isFloating();
-        if (type == Parameter.Type.RUNNING_MEAN || type == Parameter.Type.RUNNING_VAR) {
-            boolean averaged = selected && floating && buffers == EmaConfig.Buffers.AVERAGE;
-            return averaged ? Rule.AVERAGE : Rule.COPY;
-        }
-        return selected && floating && parameter.requiresGradient()
-                ? Rule.AVERAGE
-                : Rule.COPY_IF_CHANGED;
+        return type == Parameter.Type.RUNNING_MEAN || type == Parameter.Type.RUNNING_VAR;
     }
 
-    /** Tells whether the average lives in the type and on the device of the online values. */
-    boolean matchesOnline() {
-        NDArray online = parameter.getArray();
-        return online.getDataType() == average.getDataType()
-                && online.getDevice().equals(average.getDevice());
+    Rule rule(Treatments treatments) {
+        boolean averaged = selected && online().getDataType().isFloating();
+        if (isStatistics()) {
+            return statisticsRule(treatments.statistics(), averaged);
+        }
+        if (parameter.requiresGradient()) {
+            return averaged ? Rule.AVERAGE : Rule.COPY_IF_CHANGED;
+        }
+        Treatment treatment =
+                parameter.getType() == Parameter.Type.OTHER
+                        ? treatments.otherBuffers()
+                        : treatments.frozen();
+        return averaged && treatment == Treatment.AVERAGE ? Rule.AVERAGE : Rule.COPY_IF_CHANGED;
+    }
+
+    private static Rule statisticsRule(Treatment treatment, boolean averaged) {
+        if (treatment == Treatment.RECOMPUTE) {
+            return Rule.KEEP;
+        }
+        return averaged && treatment == Treatment.AVERAGE ? Rule.AVERAGE : Rule.COPY;
     }
 }

@@ -5,191 +5,111 @@ import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.Block;
-import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
-import ai.djl.util.Pair;
+import ai.djl.training.Trainer;
+import ai.djl.training.dataset.Dataset;
+import ai.djl.translate.TranslateException;
+import dev.penumbra.ema.schedule.AveragingRule;
+import dev.penumbra.ema.schedule.DecaySchedule;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Collections;
-import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.Objects;
 
 /**
- * The averaged weights of a model.
+ * One average of the weights of a model.
  *
- * <p>\[ \bar\theta_t = \bar\theta_{t-1} + (1 - \beta_t) (\theta_t - \bar\theta_{t-1}) \]
- *
- * <p>The average starts as a copy of the weights and moves once per call of {@link #update()},
- * after each optimizer step. A weight that does not change is a fixed point, bit for bit. A
- * parameter that several blocks share is averaged once.
- *
- * <p>The averaged arrays hang on a sub-manager of the model's manager: they live until {@link
- * #close()} or until the model is closed, not only until a trainer is. Not safe for use by several
- * threads at once.
+ * <p>Averages that were created together move together; see {@link WeightAverages}, which owns
+ * them.
  */
 public final class WeightAverage implements AutoCloseable {
 
-    private final Model model;
-    private final Block block;
-    private final EmaConfig config;
-    private final NDManager manager;
-    private final List<TrackedParameter> parameters;
-    private final NDArray[] arrays;
-    private final boolean[] trainable;
-    private final boolean portable;
-    private Averager averager;
-    private long step;
-    private boolean swapped;
+    private final WeightAverages owner;
+    private final String name;
+    private final int index;
+    private final ModelWeights weights;
+    private boolean started;
+    private double weight = 1;
+    private double decay;
 
-    private WeightAverage(
-            Model model,
-            EmaConfig config,
-            NDManager manager,
-            List<TrackedParameter> parameters,
-            boolean portable) {
-        this.model = model;
-        this.block = model.getBlock();
-        this.config = config;
-        this.manager = manager;
-        this.parameters = parameters;
-        this.portable = portable;
-        arrays = new NDArray[parameters.size()];
-        trainable = new boolean[parameters.size()];
-        averager = newAverager();
+    WeightAverage(WeightAverages owner, String name, int index, ModelWeights weights) {
+        this.owner = owner;
+        this.name = name;
+        this.index = index;
+        this.weights = weights;
+        decay = rule() instanceof DecaySchedule schedule ? schedule.decayAt(0) : 0;
     }
 
     /**
-     * Starts an average as a copy of the model's weights.
+     * Starts one average as a copy of the model's weights.
      *
      * @param model the model, with initialized parameters
-     * @param config the settings
+     * @param config the settings of one average
      * @return the average; the caller closes it
      * @throws IllegalStateException if the model has no weights yet
+     * @throws IllegalArgumentException if the settings have several averages
      */
     public static WeightAverage of(Model model, EmaConfig config) {
-        boolean portable = !"PyTorch".equals(model.getNDManager().getEngine().getEngineName());
-        return of(model, config, portable);
-    }
-
-    static WeightAverage of(Model model, EmaConfig config, boolean portable) {
-        NDManager manager = model.getNDManager().newSubManager();
-        manager.setName("average");
-        try {
-            List<TrackedParameter> parameters = track(model.getBlock(), config, manager);
-            WeightAverage average = new WeightAverage(model, config, manager, parameters, portable);
-            average.averager.copyOnline();
-            return average;
-        } catch (RuntimeException e) {
-            manager.close();
-            throw e;
+        if (config.rules().size() > 1) {
+            throw new IllegalArgumentException(
+                    "rules must have one average here, got " + config.rules().keySet());
         }
-    }
-
-    private static List<TrackedParameter> track(Block block, EmaConfig config, NDManager manager) {
-        List<TrackedParameter> parameters = new ArrayList<>();
-        Set<Parameter> seen = Collections.newSetFromMap(new IdentityHashMap<>());
-        for (Pair<String, Parameter> pair : block.getParameters()) {
-            if (!pair.getValue().isInitialized()) {
-                throw new IllegalStateException(
-                        "The model has no weights yet: call trainer.initialize(...) before"
-                                + " training");
-            }
-            if (seen.add(pair.getValue())) {
-                parameters.add(
-                        TrackedParameter.of(pair.getKey(), pair.getValue(), config, manager));
-            }
-        }
-        if (parameters.isEmpty()) {
-            throw new IllegalStateException("The model has no parameters to average");
-        }
-        return List.copyOf(parameters);
+        return WeightAverages.of(model, config).main();
     }
 
     /**
-     * Averages the online weights of the optimizer step just taken.
+     * Averages the online weights of the optimizer step just taken, in all averages that were
+     * created together.
      *
      * @throws IllegalStateException if the average is closed or swapped in
+     * @see WeightAverages#update()
      */
     public void update() {
-        requireSwappedOut();
-        current().update(config.schedule().weightAt(step + 1));
-        step++;
+        owner.update();
     }
 
-    /** The arithmetic for the model's present arrays. */
-    private Averager current() {
-        if (!isCurrent()) {
-            requireShapes();
-            Averager replaced = averager;
-            averager = newAverager();
-            replaced.close();
-        }
-        return averager;
-    }
-
-    /** An online array is replaced when a model is loaded; a parameter may be frozen or thawed. */
-    private boolean isCurrent() {
-        for (int i = 0; i < arrays.length; i++) {
-            Parameter parameter = parameters.get(i).parameter();
-            if (parameter.getArray() != arrays[i] || parameter.requiresGradient() != trainable[i]) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private void requireShapes() {
-        for (TrackedParameter tracked : parameters) {
-            Shape shape = tracked.parameter().getArray().getShape();
-            if (!shape.equals(tracked.average().getShape())) {
-                throw new IllegalStateException(
-                        "parameter '"
-                                + tracked.name()
-                                + "' must keep the shape "
-                                + tracked.average().getShape()
-                                + ", got "
-                                + shape);
-            }
-        }
-    }
-
-    private Averager newAverager() {
-        for (int i = 0; i < arrays.length; i++) {
-            TrackedParameter tracked = parameters.get(i);
-            arrays[i] = tracked.parameter().getArray();
-            trainable[i] = tracked.parameter().requiresGradient();
-        }
-        return portable
-                ? new PortableAverager(parameters, config.buffers())
-                : new NativeAverager(parameters, config.buffers());
-    }
-
-    List<TrackedParameter> parameters() {
-        return parameters;
+    /** Tells that a step has moved the average. */
+    void moved(long atStep, double byWeight) {
+        started = true;
+        weight = byWeight;
+        decay = rule() instanceof DecaySchedule schedule ? schedule.decayAt(atStep) : 1 - byWeight;
     }
 
     /**
-     * Returns the number of steps averaged so far.
+     * Returns the name.
+     *
+     * @return the name
+     */
+    public String name() {
+        return name;
+    }
+
+    /**
+     * Returns the rule of the decay.
+     *
+     * @return the rule
+     */
+    public AveragingRule rule() {
+        return Objects.requireNonNull(owner.config().rules().get(name));
+    }
+
+    /**
+     * Returns the number of optimizer steps seen so far.
      *
      * @return the number, at least 0
      */
     public long step() {
-        return step;
+        return owner.step();
     }
 
     /**
-     * Returns the decay of the latest step.
+     * Returns the decay of the latest step that moved the average.
      *
-     * @return the decay, in [0, 1]; before any step that of the schedule at step 0
+     * @return the decay, in [0, 1]; before any that of the schedule at step 0
      */
     public double decay() {
-        return config.schedule().decayAt(step);
+        return decay;
     }
 
     /**
@@ -198,7 +118,7 @@ public final class WeightAverage implements AutoCloseable {
      * @return the settings
      */
     public EmaConfig config() {
-        return config;
+        return owner.config();
     }
 
     /**
@@ -208,8 +128,19 @@ public final class WeightAverage implements AutoCloseable {
      * @return the distance, at least 0
      */
     public double distance() {
-        requireSwappedOut();
-        return current().distance();
+        owner.requireUsable();
+        return owner.engine().distance(index);
+    }
+
+    /**
+     * Returns the share of the averaged values that the latest weight would leave as they are
+     * although they differ from the online values, because the move is lost in rounding.
+     *
+     * @return the share of the type with the most such values, in [0, 1]
+     */
+    public double stalledShare() {
+        owner.requireUsable();
+        return owner.engine().stalledShare(index, weight);
     }
 
     /**
@@ -219,28 +150,33 @@ public final class WeightAverage implements AutoCloseable {
      * @return the arrays; same shapes as the parameters
      */
     public Map<String, NDArray> arrays() {
-        requireSwappedOut();
-        Map<String, NDArray> named = new LinkedHashMap<>();
-        parameters.forEach(parameter -> named.put(parameter.name(), parameter.average()));
-        return Collections.unmodifiableMap(named);
+        owner.requireUsable();
+        return weights.arrays();
+    }
+
+    /**
+     * Returns a copy of the averaged weights as they are now.
+     *
+     * @return the copy; the caller closes it
+     * @throws IllegalStateException if no step has moved the average
+     */
+    public ModelWeights snapshot() {
+        requireStarted();
+        return weights.copy();
     }
 
     /**
      * Runs the model with averaged weights, without dropout and without touching the online
-     * weights.
+     * weights. No gradient flows into the average, so it can be the teacher of the model while a
+     * gradient collector records.
      *
      * @param inputs the inputs of the block
      * @return the outputs, on the manager of the inputs
-     * @throws IllegalStateException if no step has been averaged
+     * @throws IllegalStateException if no step has moved the average
      */
     public NDList forward(NDList inputs) {
         requireStarted();
-        try (NDManager scope = manager.newSubManager()) {
-            NDList outputs = block.forward(parameterStore(scope), inputs, false);
-            // An operation on a parameter leaves its result on the parameter's manager.
-            outputs.attach(inputs.getManager());
-            return outputs;
-        }
+        return weights.forward(inputs);
     }
 
     /**
@@ -249,11 +185,28 @@ public final class WeightAverage implements AutoCloseable {
      *
      * @param scope the manager of what must be converted to another type or device
      * @return the store
-     * @throws IllegalStateException if no step has been averaged
+     * @throws IllegalStateException if no step has moved the average
      */
     public ParameterStore parameterStore(NDManager scope) {
         requireStarted();
-        return new AverageParameterStore(scope, parameters);
+        return weights.parameterStore(scope);
+    }
+
+    /**
+     * Evaluates the averaged weights with the loss and the evaluators of a trainer.
+     *
+     * @param trainer the trainer
+     * @param dataset the data
+     * @return the value of each evaluator, by its name
+     * @throws IOException if the data cannot be read
+     * @throws TranslateException if the data cannot be prepared
+     * @throws IllegalStateException if no step has moved the average
+     * @see ModelWeights#evaluate
+     */
+    public Map<String, Float> evaluate(Trainer trainer, Dataset dataset)
+            throws IOException, TranslateException {
+        requireStarted();
+        return weights.evaluate(trainer, dataset);
     }
 
     /**
@@ -261,27 +214,26 @@ public final class WeightAverage implements AutoCloseable {
      * own arrays, such as a {@code Predictor}. Closing the scope restores the online weights bit
      * for bit.
      *
-     * <pre>{@code
-     * try (var scope = average.swapIn()) {
-     *     predictor.predict(input);
-     * }
-     * }</pre>
-     *
      * @return the scope
-     * @throws IllegalStateException if no step has been averaged or the average is swapped in
+     * @throws IllegalStateException if no step has moved the average or it is swapped in
+     * @see ModelWeights#swapIn
      */
     public SwapScope swapIn() {
         requireStarted();
-        current().swapIn();
-        swapped = true;
-        return new SwapScope(this);
+        owner.current();
+        return weights.swapIn();
     }
 
-    void swapOut() {
-        if (swapped) {
-            swapped = false;
-            averager.swapOut();
-        }
+    /**
+     * Puts the averaged weights into the model for good, as Lookahead and Switch-EMA do at chosen
+     * steps. The online weights are lost; the state of the optimizer stays.
+     *
+     * @throws IllegalStateException if no step has moved the average
+     */
+    public void copyToModel() {
+        requireStarted();
+        owner.current();
+        weights.copyToModel();
     }
 
     /**
@@ -295,44 +247,34 @@ public final class WeightAverage implements AutoCloseable {
      * @param name the name of the model
      * @return the file
      * @throws IOException if it cannot be written
-     * @throws IllegalStateException if no step has been averaged
+     * @throws IllegalStateException if no step has moved the average
      */
-    @SuppressWarnings("try") // the scope only has to be closed
     public Path save(Path directory, String name) throws IOException {
-        try (SwapScope scope = swapIn()) {
-            Map<String, String> properties = new LinkedHashMap<>(model.getProperties());
-            properties.put("ema_step", Long.toString(step));
-            properties.put("ema_decay", Double.toString(decay()));
-            properties.put("ema_schedule", config.schedule().toString());
-            return ModelFiles.save(model, properties, directory, name);
-        }
+        requireStarted();
+        owner.current();
+        Map<String, String> properties = new LinkedHashMap<>();
+        properties.put("ema_step", Long.toString(step()));
+        properties.put("ema_decay", Double.toString(decay));
+        properties.put("ema_schedule", rule().toString());
+        return weights.save(directory, name, properties);
     }
 
-    private void requireStarted() {
-        requireSwappedOut();
-        if (step == 0) {
+    ModelWeights weights() {
+        return weights;
+    }
+
+    void requireStarted() {
+        owner.requireUsable();
+        if (!started) {
             throw new IllegalStateException(
                     "The average has not been updated yet: train at least one step before using"
                             + " it");
         }
     }
 
-    private void requireSwappedOut() {
-        if (!manager.isOpen()) {
-            throw new IllegalStateException("The average is closed");
-        }
-        if (swapped) {
-            throw new IllegalStateException("The average is swapped in: close its scope first");
-        }
-    }
-
-    /** Frees the averaged arrays; an open swap is undone first. */
+    /** Frees all averages that were created together; an open swap is undone first. */
     @Override
     public void close() {
-        if (manager.isOpen()) {
-            swapOut();
-            averager.close();
-            manager.close();
-        }
+        owner.close();
     }
 }

@@ -72,20 +72,18 @@ final class AverageMemoryTest {
         assertTrue(least < BOUND_KIB, calls + " calls take at least " + least + " KiB more");
     }
 
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void updates(boolean portable) {
+    @Test
+    void updates() {
         try (Model model = Weights.initialized();
-                WeightAverage average = WeightAverage.of(model, CONFIG, portable)) {
+                WeightAverage average = WeightAverage.of(model, CONFIG)) {
             assertFlat(model, 5000, average::update);
         }
     }
 
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void updates_thatBuildListsAnew(boolean portable) {
+    @Test
+    void updates_thatBuildListsAnew() {
         try (Model model = Weights.initialized();
-                WeightAverage average = WeightAverage.of(model, CONFIG, portable)) {
+                WeightAverage average = WeightAverage.of(model, CONFIG)) {
             Parameter bias = model.getBlock().getParameters().get("05Linear_bias");
             assertFlat(
                     model,
@@ -97,11 +95,10 @@ final class AverageMemoryTest {
         }
     }
 
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void swaps(boolean portable) {
+    @Test
+    void swaps() {
         try (Model model = Weights.initialized();
-                WeightAverage average = WeightAverage.of(model, CONFIG, portable)) {
+                WeightAverage average = WeightAverage.of(model, CONFIG)) {
             average.update();
             assertFlat(model, 2000, () -> average.swapIn().close());
         }

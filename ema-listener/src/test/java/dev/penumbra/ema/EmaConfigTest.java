@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import java.util.ArrayList;
@@ -18,14 +19,20 @@ final class EmaConfigTest {
     private static final DecaySchedule SCHEDULE = new ConstantDecay(0.5);
 
     private static EmaConfig filtered(List<String> include, List<String> exclude) {
-        return new EmaConfig(SCHEDULE, EmaConfig.Buffers.COPY, include, exclude, null);
+        return TestModels.config(SCHEDULE, Treatment.COPY, include, exclude, null);
     }
 
     @Test
     void defaults() {
         EmaConfig config = EmaConfig.of(SCHEDULE);
-        assertEquals(SCHEDULE, config.schedule());
-        assertEquals(EmaConfig.Buffers.AVERAGE, config.buffers());
+        assertEquals(SCHEDULE, config.rules().get(EmaConfig.MAIN));
+        assertEquals(
+                new Treatments(Treatment.AVERAGE, Treatment.COPY, Treatment.COPY),
+                config.treatments());
+        assertEquals(List.of(), config.groups());
+        assertEquals(EmaConfig.Precision.FLOAT32, config.precision());
+        assertEquals(EmaConfig.Arithmetic.LERP, config.arithmetic());
+        assertEquals(EmaConfig.NonFinite.SKIP, config.nonFinite());
         assertEquals(List.of(), config.include());
         assertEquals(List.of(), config.exclude());
         assertNull(config.device());
@@ -35,8 +42,10 @@ final class EmaConfigTest {
     void config_isAValue() {
         assertEquals(EmaConfig.of(SCHEDULE), EmaConfig.of(new ConstantDecay(0.5)));
         assertEquals(
-                "EmaConfig[schedule=Constant[decay=0.5], buffers=COPY, include=[a], exclude=[],"
-                        + " device=null]",
+                "EmaConfig[rules={average=ConstantDecay[decay=0.5]}, groups=[],"
+                        + " treatments=Treatments[statistics=COPY, frozen=COPY, otherBuffers=COPY],"
+                        + " include=[a], exclude=[], precision=FLOAT32, arithmetic=LERP,"
+                        + " nonFinite=SKIP, device=null]",
                 filtered(List.of("a"), List.of()).toString());
     }
 
@@ -81,18 +90,5 @@ final class EmaConfigTest {
                 assertThrows(
                         IllegalArgumentException.class, () -> filtered(List.of(), List.of("[a")));
         assertEquals("exclude must be regular expressions, got [a", exclude.getMessage());
-    }
-
-    @Test
-    @SuppressWarnings("NullAway") // what callers without null checks may do
-    void nulls() {
-        NullPointerException schedule =
-                assertThrows(NullPointerException.class, () -> EmaConfig.of(null));
-        assertEquals("schedule", schedule.getMessage());
-        NullPointerException buffers =
-                assertThrows(
-                        NullPointerException.class,
-                        () -> new EmaConfig(SCHEDULE, null, List.of(), List.of(), null));
-        assertEquals("buffers", buffers.getMessage());
     }
 }

@@ -57,7 +57,7 @@ final class EmaTrainingListenerTest {
         return TestModels.images(trainer.getManager(), 32, 4);
     }
 
-    private static EmaTrainingListener.Builder warmup() {
+    private static EmaTrainingListenerBuilder warmup() {
         return EmaTrainingListener.builder().setSchedule(new InversePowerWarmup(0.999));
     }
 
@@ -246,7 +246,7 @@ final class EmaTrainingListenerTest {
 
     @Test
     void builder_rejectsWrongSettings() {
-        EmaTrainingListener.Builder builder = EmaTrainingListener.builder();
+        EmaTrainingListenerBuilder builder = EmaTrainingListener.builder();
         assertEquals(
                 "schedule must be set, got null",
                 assertThrows(IllegalArgumentException.class, builder::build).getMessage());

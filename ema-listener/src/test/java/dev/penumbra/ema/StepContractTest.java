@@ -22,6 +22,7 @@ import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
 import ai.djl.util.Pair;
+import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.torch.FusedAdamW;
@@ -96,11 +97,9 @@ final class StepContractTest {
         for (Kind optimizer : Kind.values()) {
             for (boolean batchNorm : new boolean[] {false, true}) {
                 for (Loop loop : Loop.values()) {
-                    cases.add(Arguments.of(optimizer, batchNorm, loop, EmaConfig.Buffers.AVERAGE));
+                    cases.add(Arguments.of(optimizer, batchNorm, loop, Treatment.AVERAGE));
                 }
-                cases.add(
-                        Arguments.of(
-                                optimizer, batchNorm, Loop.EASY_TRAIN, EmaConfig.Buffers.COPY));
+                cases.add(Arguments.of(optimizer, batchNorm, Loop.EASY_TRAIN, Treatment.COPY));
             }
         }
         return cases.stream();
@@ -109,8 +108,7 @@ final class StepContractTest {
     @ParameterizedTest(name = "{0}, batch norm {1}, {2}, buffers {3}")
     @MethodSource("cases")
     void listener_equalsExplicitLoop(
-            Kind optimizer, boolean batchNorm, Loop loop, EmaConfig.Buffers buffers)
-            throws Exception {
+            Kind optimizer, boolean batchNorm, Loop loop, Treatment buffers) throws Exception {
         Result expected = explicit(optimizer, batchNorm, loop, buffers);
         Result actual = listened(optimizer, batchNorm, loop, buffers);
         assertEquals(expected.steps(), actual.steps());
@@ -122,7 +120,7 @@ final class StepContractTest {
     @ParameterizedTest(name = "{0}")
     @EnumSource
     void delayedAverage_isTold(Kind optimizer) throws Exception {
-        Result expected = explicit(optimizer, false, Loop.EASY_TRAIN, EmaConfig.Buffers.AVERAGE);
+        Result expected = explicit(optimizer, false, Loop.EASY_TRAIN, Treatment.AVERAGE);
         Result delayed = delayed(optimizer);
         assertSame(expected.online(), delayed.online());
         expected.average()
@@ -143,12 +141,11 @@ final class StepContractTest {
     }
 
     /** Training without the listener; the average moves by an explicit call after each step. */
-    private static Result explicit(
-            Kind optimizer, boolean batchNorm, Loop loop, EmaConfig.Buffers buffers)
+    private static Result explicit(Kind optimizer, boolean batchNorm, Loop loop, Treatment buffers)
             throws Exception {
         try (Model model = TestModels.convolutional(batchNorm);
                 Trainer trainer = trainer(model, optimizer, null)) {
-            EmaConfig config = new EmaConfig(SCHEDULE, buffers, List.of(), List.of(), null);
+            EmaConfig config = TestModels.config(SCHEDULE, buffers, List.of(), List.of(), null);
             try (WeightAverage average = WeightAverage.of(model, config)) {
                 Loop shape = loop.name().startsWith("EASY") ? Loop.EASY_TRAIN : loop;
                 train(trainer, shape, average::update);
@@ -157,14 +154,13 @@ final class StepContractTest {
         }
     }
 
-    private static Result listened(
-            Kind optimizer, boolean batchNorm, Loop loop, EmaConfig.Buffers buffers)
+    private static Result listened(Kind optimizer, boolean batchNorm, Loop loop, Treatment buffers)
             throws Exception {
         try (Model model = TestModels.convolutional(batchNorm);
                 EmaTrainingListener ema =
                         EmaTrainingListener.builder()
                                 .setSchedule(SCHEDULE)
-                                .optBuffers(buffers)
+                                .optStatistics(buffers)
                                 .build();
                 Trainer trainer = trainer(model, optimizer, ema)) {
             boolean manual = loop.name().endsWith("UPDATE");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema;
 
+import ai.djl.Device;
 import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -13,7 +14,10 @@ import ai.djl.nn.convolutional.Conv2d;
 import ai.djl.nn.core.Linear;
 import ai.djl.nn.norm.BatchNorm;
 import ai.djl.training.dataset.ArrayDataset;
+import dev.penumbra.ema.schedule.DecaySchedule;
+import java.util.List;
 import java.util.Random;
+import org.jspecify.annotations.Nullable;
 
 /** Small models and data with the same values every time. */
 final class TestModels {
@@ -55,5 +59,17 @@ final class TestModels {
                 .optLabels(labels)
                 .setSampling(batchSize, false)
                 .build();
+    }
+
+    static EmaConfig config(
+            DecaySchedule schedule,
+            Treatments.Treatment statistics,
+            List<String> include,
+            List<String> exclude,
+            @Nullable Device device) {
+        return EmaConfig.of(schedule)
+                .withTreatments(Treatments.ofStatistics(statistics))
+                .withFilters(include, exclude)
+                .withDevice(device);
     }
 }

@@ -10,6 +10,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.ArithmeticMean;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
@@ -70,7 +71,7 @@ final class TrajectoriesReferenceTest {
         void accept(WeightAverage average, Parameter parameter, float online, float expected);
     }
 
-    private static void runScalar(String name, boolean portable, ScalarCheck check) {
+    private static void runScalar(String name, ScalarCheck check) {
         JsonObject golden = find(SCALARS.getAsJsonArray("trajectories"), "impl", name);
         EmaConfig config = EmaConfig.of(Objects.requireNonNull(SCHEDULES.get(name)));
         try (Model model = ArrayBlock.model()) {
@@ -78,7 +79,7 @@ final class TrajectoriesReferenceTest {
                     ArrayBlock.weight(model, "weight", golden.get("init").getAsFloat());
             JsonArray online = golden.getAsJsonArray("online");
             JsonArray averages = golden.getAsJsonArray("ema");
-            try (WeightAverage average = WeightAverage.of(model, config, portable)) {
+            try (WeightAverage average = WeightAverage.of(model, config)) {
                 for (int i = 0; i < online.size(); i++) {
                     float expected = Golden.floatOf(averages.get(i).getAsJsonObject().get("hex"));
                     check.accept(average, parameter, online.get(i).getAsFloat(), expected);
@@ -96,7 +97,6 @@ final class TrajectoriesReferenceTest {
     void scalar_equals(String name) {
         runScalar(
                 name,
-                false,
                 (average, parameter, online, expected) -> {
                     ArrayBlock.set(parameter, online);
                     average.update();
@@ -107,20 +107,19 @@ final class TrajectoriesReferenceTest {
     @ParameterizedTest
     @MethodSource("scalars")
     void scalar_portable(String name) {
-        assertEachUpdateIsClose(name, true);
+        assertEachUpdateIsClose(name);
     }
 
     @Test
     void scalar_dividedIsClose() {
-        assertEachUpdateIsClose(DIVIDED, false);
+        assertEachUpdateIsClose(DIVIDED);
     }
 
     /** Every update starts from the golden average, so that the bound is that of one update. */
-    private static void assertEachUpdateIsClose(String name, boolean portable) {
+    private static void assertEachUpdateIsClose(String name) {
         float[] previous = {Float.NaN};
         runScalar(
                 name,
-                portable,
                 (average, parameter, online, expected) -> {
                     NDArray array = array(average, "weight");
                     float from = Float.isNaN(previous[0]) ? array.getFloat() : previous[0];
@@ -152,7 +151,7 @@ final class TrajectoriesReferenceTest {
         private final Map<String, Parameter> parameters;
         private final WeightAverage average;
 
-        TimmRun(String name, boolean portable) {
+        TimmRun(String name) {
             golden = find(TIMM.getAsJsonArray("cases"), "name", name);
             parameters =
                     Map.of(
@@ -168,7 +167,7 @@ final class TrajectoriesReferenceTest {
                     Parameter.Type.OTHER,
                     model.getNDManager().create(batches, new Shape()).duplicate(),
                     false);
-            average = WeightAverage.of(model, config(), portable);
+            average = WeightAverage.of(model, config());
         }
 
         private Parameter add(String name, Parameter.Type type, boolean trained) {
@@ -196,11 +195,9 @@ final class TrajectoriesReferenceTest {
                                 delayed ? settings.get("min_decay").getAsDouble() : 0,
                                 delayed ? settings.get("update_after_step").getAsLong() : 0);
             }
-            EmaConfig.Buffers buffers =
-                    settings.has("exclude_buffers")
-                            ? EmaConfig.Buffers.COPY
-                            : EmaConfig.Buffers.AVERAGE;
-            return new EmaConfig(schedule, buffers, List.of(), List.of(), null);
+            Treatment buffers =
+                    settings.has("exclude_buffers") ? Treatment.COPY : Treatment.AVERAGE;
+            return TestModels.config(schedule, buffers, List.of(), List.of(), null);
         }
 
         int updates() {
@@ -244,7 +241,7 @@ final class TrajectoriesReferenceTest {
     @ParameterizedTest
     @MethodSource("timm")
     void timm_equals(String name) {
-        try (TimmRun run = new TimmRun(name, false)) {
+        try (TimmRun run = new TimmRun(name)) {
             for (int update = 0; update < run.updates(); update++) {
                 run.update(update);
                 double decay = run.golden.getAsJsonArray("decays").get(update).getAsDouble();
@@ -262,7 +259,7 @@ final class TrajectoriesReferenceTest {
     @ParameterizedTest
     @MethodSource("timm")
     void timm_portable(String name) {
-        try (TimmRun run = new TimmRun(name, true)) {
+        try (TimmRun run = new TimmRun(name)) {
             for (int update = 0; update < run.updates(); update++) {
                 run.update(update);
                 for (String parameter : run.parameters.keySet()) {

@@ -26,8 +26,6 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** What an average may do when: before its first step, swapped in, closed, after a load. */
 final class WeightAverageStateTest {
@@ -49,8 +47,8 @@ final class WeightAverageStateTest {
         model.close();
     }
 
-    private WeightAverage updated(boolean portable) {
-        WeightAverage average = WeightAverage.of(model, CONFIG, portable);
+    private WeightAverage updated() {
+        WeightAverage average = WeightAverage.of(model, CONFIG);
         Weights.move(model, 2);
         average.update();
         return average;
@@ -60,10 +58,9 @@ final class WeightAverageStateTest {
         assertEquals(message, assertThrows(IllegalStateException.class, executable).getMessage());
     }
 
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void swapIn_showsTheAverage(boolean portable) {
-        try (WeightAverage average = updated(portable)) {
+    @Test
+    void swapIn_showsTheAverage() {
+        try (WeightAverage average = updated()) {
             Map<String, ByteBuffer> averaged = Weights.averaged(average);
             Map<String, ByteBuffer> online = Weights.online(model);
             assertNotEquals(online, averaged);
@@ -75,10 +72,9 @@ final class WeightAverageStateTest {
         }
     }
 
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void swapIn_restoresAfterAnException(boolean portable) {
-        try (WeightAverage average = updated(portable)) {
+    @Test
+    void swapIn_restoresAfterAnException() {
+        try (WeightAverage average = updated()) {
             Map<String, ByteBuffer> online = Weights.online(model);
             assertThrows(
                     ArithmeticException.class,
@@ -94,10 +90,9 @@ final class WeightAverageStateTest {
         }
     }
 
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void swapScope_closesOnce(boolean portable) {
-        try (WeightAverage average = updated(portable)) {
+    @Test
+    void swapScope_closesOnce() {
+        try (WeightAverage average = updated()) {
             Map<String, ByteBuffer> online = Weights.online(model);
             SwapScope scope = average.swapIn();
             scope.close();
@@ -111,10 +106,9 @@ final class WeightAverageStateTest {
         }
     }
 
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void close_undoesAnOpenSwap(boolean portable) {
-        WeightAverage average = updated(portable);
+    @Test
+    void close_undoesAnOpenSwap() {
+        WeightAverage average = updated();
         Map<String, ByteBuffer> online = Weights.online(model);
         SwapScope scope = average.swapIn();
         average.close();
@@ -124,9 +118,8 @@ final class WeightAverageStateTest {
     }
 
     /** Half-precision weights are kept in float32 meanwhile, which holds each of them. */
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void swapIn_ofHalfPrecision(boolean portable) {
+    @Test
+    void swapIn_ofHalfPrecision() {
         try (Model halves = ArrayBlock.model()) {
             NDArray values = halves.getNDManager().create(new float[] {0.1f, -0f, 65504, 6e-8f});
             Parameter weight =
@@ -136,7 +129,7 @@ final class WeightAverageStateTest {
                             Parameter.Type.WEIGHT,
                             values.toType(DataType.FLOAT16, true),
                             true);
-            try (WeightAverage average = WeightAverage.of(halves, CONFIG, portable)) {
+            try (WeightAverage average = WeightAverage.of(halves, CONFIG)) {
                 ArrayBlock.set(weight, 0.3f, 0.5f, -65504, 1);
                 average.update();
                 ByteBuffer online = Weights.bits(weight.getArray());
@@ -155,7 +148,7 @@ final class WeightAverageStateTest {
 
     @Test
     void whileSwappedIn_nothingElseIsAllowed() {
-        try (WeightAverage average = updated(false);
+        try (WeightAverage average = updated();
                 SwapScope scope = average.swapIn()) {
             NDList input = new NDList(Weights.images(model.getNDManager(), 4));
             assertRefused(SWAPPED, average::swapIn);
@@ -171,7 +164,7 @@ final class WeightAverageStateTest {
 
     @Test
     void onceClosed_nothingIsAllowed() {
-        WeightAverage average = updated(false);
+        WeightAverage average = updated();
         average.close();
         average.close();
         NDList input = new NDList(Weights.images(model.getNDManager(), 4));
@@ -186,7 +179,7 @@ final class WeightAverageStateTest {
 
     @Test
     void modelClosedFirst_closesTheAverage() {
-        WeightAverage average = updated(false);
+        WeightAverage average = updated();
         model.close();
         assertRefused(CLOSED, average::update);
         average.close();
@@ -247,10 +240,9 @@ final class WeightAverageStateTest {
         }
     }
 
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void swapIn_afterALoad(boolean portable) throws Exception {
-        try (WeightAverage average = updated(portable)) {
+    @Test
+    void swapIn_afterALoad() throws Exception {
+        try (WeightAverage average = updated()) {
             model.save(directory, "checkpoint");
             model.load(directory, "checkpoint");
             Map<String, ByteBuffer> averaged = Weights.averaged(average);
@@ -265,7 +257,7 @@ final class WeightAverageStateTest {
 
     @Test
     void parameterStore_ofAParameterThatCameLater() {
-        try (WeightAverage average = updated(false);
+        try (WeightAverage average = updated();
                 NDManager scope = model.getNDManager().newSubManager();
                 Model other = ArrayBlock.model()) {
             Parameter late = ArrayBlock.weight(other, "late", 1);
@@ -280,7 +272,7 @@ final class WeightAverageStateTest {
     @Test
     @SuppressWarnings("NullAway") // DJL's blocks ask for parameters they do not have
     void parameterStore_ofAnAbsentParameter() {
-        try (WeightAverage average = updated(false);
+        try (WeightAverage average = updated();
                 NDManager scope = model.getNDManager().newSubManager()) {
             assertNull(average.parameterStore(scope).getValue(null, scope.getDevice(), false));
         }
@@ -288,7 +280,7 @@ final class WeightAverageStateTest {
 
     @Test
     void parameterStore_answersWithAverages() {
-        try (WeightAverage average = updated(false);
+        try (WeightAverage average = updated();
                 NDManager scope = model.getNDManager().newSubManager()) {
             Block block = model.getBlock();
             Parameter bias = block.getParameters().get("05Linear_bias");

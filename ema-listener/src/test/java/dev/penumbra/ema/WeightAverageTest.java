@@ -16,6 +16,7 @@ import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
+import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.ArithmeticMean;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
@@ -33,7 +34,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 final class WeightAverageTest {
 
@@ -52,9 +52,9 @@ final class WeightAverageTest {
         model.close();
     }
 
-    private static EmaConfig config(EmaConfig.Buffers buffers) {
+    private static EmaConfig config(Treatment buffers) {
         DecaySchedule schedule = new ConstantDecay(0.75);
-        return new EmaConfig(schedule, buffers, List.of(), List.of(), null);
+        return TestModels.config(schedule, buffers, List.of(), List.of(), null);
     }
 
     private Parameter buffer(String name, Parameter.Type type, float value) {
@@ -117,13 +117,12 @@ final class WeightAverageTest {
         }
     }
 
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void frozenParameter_isCopied(boolean portable) {
+    @Test
+    void frozenParameter_isCopied() {
         Parameter weight = ArrayBlock.weight(model, "weight", 0);
         Parameter frozen = ArrayBlock.weight(model, "frozen", 0);
         frozen.freeze(true);
-        try (WeightAverage average = WeightAverage.of(model, HALF, portable)) {
+        try (WeightAverage average = WeightAverage.of(model, HALF)) {
             ArrayBlock.set(weight, 8);
             ArrayBlock.set(frozen, 8);
             average.update();
@@ -149,11 +148,10 @@ final class WeightAverageTest {
         }
     }
 
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void freezing_takesEffectInTheMiddle(boolean portable) {
+    @Test
+    void freezing_takesEffectInTheMiddle() {
         Parameter weight = ArrayBlock.weight(model, "weight", 0);
-        try (WeightAverage average = WeightAverage.of(model, HALF, portable)) {
+        try (WeightAverage average = WeightAverage.of(model, HALF)) {
             ArrayBlock.set(weight, 8);
             average.update();
             assertArrayEquals(new float[] {4}, Weights.values(average, "weight"));
@@ -168,9 +166,8 @@ final class WeightAverageTest {
         }
     }
 
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void filters_copyTheRest(boolean portable) {
+    @Test
+    void filters_copyTheRest() {
         List<Parameter> all =
                 List.of(
                         ArrayBlock.weight(model, "a_weight", 0),
@@ -179,13 +176,13 @@ final class WeightAverageTest {
                         buffer("a_runningMean", Parameter.Type.RUNNING_MEAN, 0),
                         buffer("b_runningMean", Parameter.Type.RUNNING_MEAN, 0));
         EmaConfig config =
-                new EmaConfig(
+                TestModels.config(
                         new ConstantDecay(0.5),
-                        EmaConfig.Buffers.AVERAGE,
+                        Treatment.AVERAGE,
                         List.of("^a_"),
                         List.of("bias$"),
                         null);
-        try (WeightAverage average = WeightAverage.of(model, config, portable)) {
+        try (WeightAverage average = WeightAverage.of(model, config)) {
             all.forEach(parameter -> ArrayBlock.set(parameter, 8));
             average.update();
             assertArrayEquals(new float[] {4}, Weights.values(average, "a_weight"));
@@ -198,8 +195,10 @@ final class WeightAverageTest {
 
     /** A forward pass changes running statistics without counting a change. */
     @ParameterizedTest
-    @EnumSource(EmaConfig.Buffers.class)
-    void runningStatistics_followTheirPolicy(EmaConfig.Buffers buffers) {
+    @EnumSource(
+            value = Treatment.class,
+            names = {"AVERAGE", "COPY"})
+    void runningStatistics_followTheirPolicy(Treatment buffers) {
         try (Model trained = Weights.initialized();
                 WeightAverage average = WeightAverage.of(trained, config(buffers))) {
             for (String name : List.of("02BatchNorm_runningMean", "02BatchNorm_runningVar")) {
@@ -211,7 +210,7 @@ final class WeightAverageTest {
                     assertEquals(version, version(online));
                     average.update();
                     float[] expected = online.toFloatArray();
-                    if (buffers == EmaConfig.Buffers.AVERAGE) {
+                    if (buffers == Treatment.AVERAGE) {
                         for (int i = 0; i < expected.length; i++) {
                             expected[i] = before[i] + 0.25f * (expected[i] - before[i]);
                         }
@@ -231,33 +230,31 @@ final class WeightAverageTest {
         }
     }
 
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void buffersOfBothTypes_areCopiedOrAveraged(boolean portable) {
+    @Test
+    void buffersOfBothTypes_areCopiedOrAveraged() {
         Parameter mean = buffer("mean", Parameter.Type.RUNNING_MEAN, 0);
         Parameter variance = buffer("variance", Parameter.Type.RUNNING_VAR, 0);
-        for (EmaConfig.Buffers buffers : EmaConfig.Buffers.values()) {
+        for (Treatment buffers : List.of(Treatment.AVERAGE, Treatment.COPY)) {
             ArrayBlock.set(mean, 0);
             ArrayBlock.set(variance, 0);
-            try (WeightAverage average = WeightAverage.of(model, config(buffers), portable)) {
+            try (WeightAverage average = WeightAverage.of(model, config(buffers))) {
                 ArrayBlock.set(mean, 8);
                 ArrayBlock.set(variance, 16);
                 average.update();
-                float share = buffers == EmaConfig.Buffers.COPY ? 1 : 0.25f;
+                float share = buffers == Treatment.COPY ? 1 : 0.25f;
                 assertArrayEquals(new float[] {8 * share}, Weights.values(average, "mean"));
                 assertArrayEquals(new float[] {16 * share}, Weights.values(average, "variance"));
             }
         }
     }
 
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void integers_areCopied(boolean portable) {
+    @Test
+    void integers_areCopied() {
         NDArray start = model.getNDManager().create(new int[] {1, 2}).duplicate();
         Parameter count = ArrayBlock.add(model, "count", Parameter.Type.OTHER, start, false);
         NDArray steps = model.getNDManager().create(new long[] {1}).duplicate();
         Parameter mean = ArrayBlock.add(model, "mean", Parameter.Type.RUNNING_MEAN, steps, false);
-        try (WeightAverage average = WeightAverage.of(model, HALF, portable)) {
+        try (WeightAverage average = WeightAverage.of(model, HALF)) {
             ArrayBlock.set(count, model.getNDManager().create(new int[] {7, Integer.MAX_VALUE}));
             ArrayBlock.set(mean, model.getNDManager().create(new long[] {Long.MAX_VALUE}));
             average.update();
@@ -270,12 +267,11 @@ final class WeightAverageTest {
     }
 
     /** In float16 a step of 1e-4 of a weight rounds to nothing. */
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void halfPrecision_isAveragedInFloat32(boolean portable) {
+    @Test
+    void halfPrecision_isAveragedInFloat32() {
         Parameter weight = half("weight", 1);
         EmaConfig config = EmaConfig.of(new ConstantDecay(0.9999));
-        try (WeightAverage average = WeightAverage.of(model, config, portable)) {
+        try (WeightAverage average = WeightAverage.of(model, config)) {
             NDArray array = Weights.array(average, "weight");
             assertEquals(DataType.FLOAT32, array.getDataType());
             ArrayBlock.set(weight, 1.5f);
@@ -296,13 +292,12 @@ final class WeightAverageTest {
         return ArrayBlock.add(model, name, Parameter.Type.WEIGHT, halves, true);
     }
 
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void doublePrecision_isAveragedInFloat64(boolean portable) {
+    @Test
+    void doublePrecision_isAveragedInFloat64() {
         NDArray start = model.getNDManager().create(new double[] {1, 1e-300}).duplicate();
         Parameter weight = ArrayBlock.add(model, "weight", Parameter.Type.WEIGHT, start, true);
         EmaConfig config = EmaConfig.of(new ConstantDecay(0.999999));
-        try (WeightAverage average = WeightAverage.of(model, config, portable)) {
+        try (WeightAverage average = WeightAverage.of(model, config)) {
             ArrayBlock.set(weight, model.getNDManager().create(new double[] {1.5, 0}));
             average.update();
             double share = 1 - 0.999999;
@@ -337,12 +332,8 @@ final class WeightAverageTest {
     void device_mayBeGiven() {
         Parameter weight = ArrayBlock.weight(model, "weight", 0);
         EmaConfig config =
-                new EmaConfig(
-                        new ConstantDecay(0.5),
-                        EmaConfig.Buffers.COPY,
-                        List.of(),
-                        List.of(),
-                        Device.cpu());
+                TestModels.config(
+                        new ConstantDecay(0.5), Treatment.COPY, List.of(), List.of(), Device.cpu());
         try (WeightAverage average = WeightAverage.of(model, config)) {
             ArrayBlock.set(weight, 8);
             average.update();
@@ -351,11 +342,10 @@ final class WeightAverageTest {
         }
     }
 
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void load_replacesTheOnlineArrays(boolean portable, @TempDir Path directory) throws Exception {
+    @Test
+    void load_replacesTheOnlineArrays(@TempDir Path directory) throws Exception {
         try (Model trained = Weights.initialized();
-                WeightAverage average = WeightAverage.of(trained, HALF, portable)) {
+                WeightAverage average = WeightAverage.of(trained, HALF)) {
             trained.save(directory, "checkpoint");
             Weights.move(trained, 2);
             average.update();
@@ -377,11 +367,10 @@ final class WeightAverageTest {
     }
 
     /** Gradients are recorded on threads other than the one that loaded the engine. */
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void update_onAnotherThread(boolean portable) throws Exception {
+    @Test
+    void update_onAnotherThread() throws Exception {
         Parameter weight = ArrayBlock.weight(model, "weight", 0);
-        try (WeightAverage average = WeightAverage.of(model, HALF, portable)) {
+        try (WeightAverage average = WeightAverage.of(model, HALF)) {
             ArrayBlock.set(weight, 8);
             onAnotherThread(
                     () -> {

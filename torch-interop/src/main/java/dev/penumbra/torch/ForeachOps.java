@@ -2,6 +2,7 @@
 package dev.penumbra.torch;
 
 import ai.djl.pytorch.jni.ScriptCalls;
+import java.util.function.LongConsumer;
 
 /**
  * Operations on whole lists of arrays in one native call, in place and outside of gradients.
@@ -41,6 +42,136 @@ public final class ForeachOps {
             Holder.OPS.run("lerp_", target.handle(), source.handle(), number);
         } finally {
             ScriptCalls.delete(number);
+        }
+    }
+
+    /**
+     * Moves each target towards its source, as {@link #lerp(TensorList, TensorList, double)} does,
+     * by a weight of its own, in the order of the lists.
+     *
+     * @param target the arrays to change
+     * @param source the arrays to move to; same types and device as the targets
+     * @param weights the weight of each array, finite
+     * @throws IllegalArgumentException if the lists do not match or a weight is not finite
+     */
+    public static void lerp(TensorList target, TensorList source, double... weights) {
+        requireMatch(target, source, weights);
+        withDoubles(
+                weights,
+                list -> Holder.OPS.run("lerp_each_", target.handle(), source.handle(), list));
+    }
+
+    /**
+     * Moves each target towards its source and carries the rounding error of every move to the next
+     * one: target and carry together hold the average in about twice the precision.
+     *
+     * @param target the arrays to change; floating-point arrays
+     * @param carry what the targets lack, zero at the beginning; same types and device
+     * @param source the arrays to move to; same types and device
+     * @param weights the weight of each array, finite; 1 copies the source, bit for bit
+     * @throws IllegalArgumentException if the lists do not match or a weight is not finite
+     * @see <a href="https://doi.org/10.1145/363707.363723">Kahan (1965), Further remarks on
+     *     reducing truncation errors</a>; the error of each sum is taken by Knuth's TwoSum, which
+     *     does not depend on the order of magnitudes
+     */
+    public static void lerpCompensated(
+            TensorList target, TensorList carry, TensorList source, double... weights) {
+        requireMatch(target, source, weights);
+        target.requireSameShapes(carry);
+        withDoubles(
+                weights,
+                list ->
+                        Holder.OPS.run(
+                                "lerp_compensated_",
+                                target.handle(),
+                                carry.handle(),
+                                source.handle(),
+                                list));
+    }
+
+    /**
+     * Moves each target by subtracting, \( t \leftarrow t - w (t - s) \), each operation rounded.
+     *
+     * @param target the arrays to change
+     * @param source the arrays to move to; same types and device as the targets
+     * @param weights the weight \( w \) of each array, finite
+     * @throws IllegalArgumentException if the lists do not match or a weight is not finite
+     */
+    public static void lerpBySubtraction(TensorList target, TensorList source, double... weights) {
+        requireMatch(target, source, weights);
+        withDoubles(
+                weights,
+                list ->
+                        Holder.OPS.run(
+                                "lerp_by_subtraction_", target.handle(), source.handle(), list));
+    }
+
+    /**
+     * Moves each target by dividing, \( t \leftarrow t + (s - t) / d \), each operation rounded; a
+     * divisor of 1 copies the source, bit for bit.
+     *
+     * @param target the arrays to change
+     * @param source the arrays to move to; same types and device as the targets
+     * @param divisors the divisor \( d \) of each array, not NaN; infinity leaves the target
+     * @throws IllegalArgumentException if the lists do not match or a divisor is not a number
+     */
+    public static void lerpByDivision(TensorList target, TensorList source, double... divisors) {
+        target.requireSameShapes(source);
+        requireCount(target, divisors);
+        withDoubles(
+                divisors,
+                list ->
+                        Holder.OPS.run(
+                                "lerp_by_division_", target.handle(), source.handle(), list));
+    }
+
+    /**
+     * Adds each source, multiplied by the same factor, to its target.
+     *
+     * @param target the arrays to change; floating-point arrays
+     * @param source the arrays to add; same device, the same or a narrower type
+     * @param factor the factor, finite
+     * @throws IllegalArgumentException if the lists do not match or the factor is not finite
+     */
+    public static void add(TensorList target, TensorList source, double factor) {
+        if (!Double.isFinite(factor)) {
+            throw new IllegalArgumentException("factor must be finite, got " + factor);
+        }
+        target.requireSameShapes(source);
+        long number = ScriptCalls.fromDouble(factor);
+        try {
+            Holder.OPS.run("add_", target.handle(), source.handle(), number);
+        } finally {
+            ScriptCalls.delete(number);
+        }
+    }
+
+    private static void requireMatch(TensorList target, TensorList source, double[] weights) {
+        target.requireSameShapes(source);
+        requireCount(target, weights);
+        for (double weight : weights) {
+            if (!Double.isFinite(weight)) {
+                throw new IllegalArgumentException("weight must be finite, got " + weight);
+            }
+        }
+    }
+
+    private static void requireCount(TensorList target, double[] weights) {
+        if (weights.length != target.size()) {
+            throw new IllegalArgumentException(
+                    "weights must be as many as arrays, got "
+                            + weights.length
+                            + " and "
+                            + target.size());
+        }
+    }
+
+    private static void withDoubles(double[] numbers, LongConsumer use) {
+        long list = ScriptCalls.fromDoubles(numbers);
+        try {
+            use.accept(list);
+        } finally {
+            ScriptCalls.delete(list);
         }
     }
 
@@ -102,6 +233,54 @@ public final class ForeachOps {
      */
     public static double norm(TensorList arrays) {
         return Holder.OPS.runDouble("norm", arrays.handle());
+    }
+
+    /**
+     * Returns the Euclidean norm of each array, in the arrays' precision. All values travel to the
+     * host together.
+     *
+     * @param arrays the arrays, of one type and on one device
+     * @return the norms, at least 0
+     */
+    public static double[] norms(TensorList arrays) {
+        return Holder.OPS.runDoubles("norms", arrays.handle());
+    }
+
+    /**
+     * Returns the index of the first array with an infinite value or one that is not a number. One
+     * value travels to the host as long as there is none.
+     *
+     * @param arrays the arrays, of one floating-point type and on one device
+     * @return the index, or -1
+     */
+    public static int firstNonFinite(TensorList arrays) {
+        long handle = arrays.handle();
+        // Finite values can have an infinite sum, so only a finite sum decides.
+        if (Holder.OPS.runBoolean("all_finite", handle)) {
+            return -1;
+        }
+        return (int) Holder.OPS.runLong("first_non_finite", handle);
+    }
+
+    /**
+     * Returns the share of the values that {@link #lerp(TensorList, TensorList, double)} would
+     * leave as they are although they differ from their source, because the move is less than half
+     * a unit in the last place.
+     *
+     * @param target the arrays
+     * @param source the arrays to move to; same types and device as the targets
+     * @param weight the weight, finite
+     * @return the share among the values that differ, in [0, 1]; 0 if none differs
+     * @throws IllegalArgumentException if the lists do not match
+     */
+    public static double stalledShare(TensorList target, TensorList source, double weight) {
+        target.requireSameShapes(source);
+        long number = ScriptCalls.fromDouble(weight);
+        try {
+            return Holder.OPS.runDouble("stalled_share", target.handle(), source.handle(), number);
+        } finally {
+            ScriptCalls.delete(number);
+        }
     }
 
     /**

@@ -14,6 +14,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;
+import java.util.function.LongFunction;
 
 /**
  * One loaded archive of operations. It holds no tensors, so one serves every device; it stays
@@ -66,19 +67,28 @@ final class ScriptModule {
 
     /** Runs a method that returns a floating-point number; the arguments stay the caller's. */
     double runDouble(String method, long... arguments) {
-        long result = call(method, arguments);
-        try {
-            return ScriptCalls.toDouble(result);
-        } finally {
-            ScriptCalls.delete(result);
-        }
+        return run(ScriptCalls::toDouble, method, arguments);
     }
 
     /** Runs a method that returns a whole number; the arguments stay the caller's. */
     long runLong(String method, long... arguments) {
+        return run(ScriptCalls::toLong, method, arguments);
+    }
+
+    /** Runs a method that returns a truth value; the arguments stay the caller's. */
+    boolean runBoolean(String method, long... arguments) {
+        return run(ScriptCalls::toBoolean, method, arguments);
+    }
+
+    /** Runs a method that returns numbers; the arguments stay the caller's. */
+    double[] runDoubles(String method, long... arguments) {
+        return run(ScriptCalls::toDoubles, method, arguments);
+    }
+
+    private <T> T run(LongFunction<T> read, String method, long... arguments) {
         long result = call(method, arguments);
         try {
-            return ScriptCalls.toLong(result);
+            return read.apply(result);
         } finally {
             ScriptCalls.delete(result);
         }

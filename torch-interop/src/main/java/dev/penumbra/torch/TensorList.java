@@ -105,7 +105,12 @@ public final class TensorList implements AutoCloseable {
         return handle;
     }
 
-    private void requireOpen() {
+    /**
+     * Checks that the list and everything in it is open.
+     *
+     * @throws IllegalStateException if the list or an array is closed
+     */
+    public void requireOpen() {
         if (handle == 0) {
             throw new IllegalStateException("The list is closed");
         }

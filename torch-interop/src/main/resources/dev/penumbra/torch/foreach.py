@@ -35,3 +35,78 @@ class Ops(Module):
     scale = torch.mul(torch.reciprocal(torch.add(total, 1.0e-06)), max_norm)
     torch._foreach_mul_(arrays, torch.clamp(scale, max=1.0))
     return None
+  def lerp_each_(self: __torch__.Ops, target: List[Tensor], source: List[Tensor], weights: List[float]) -> None:
+    numbers = annotate(List[number], [])
+    for i in range(torch.len(weights)):
+      torch.append(numbers, weights[i])
+    torch._foreach_lerp_(target, source, numbers)
+    return None
+  def lerp_compensated_(self: __torch__.Ops, target: List[Tensor], carry: List[Tensor], source: List[Tensor], weights: List[float]) -> None:
+    for i in range(torch.len(target)):
+      average = target[i]
+      error = carry[i]
+      if torch.eq(weights[i], 1.0):
+        torch.copy_(average, source[i])
+        torch.zero_(error)
+      else:
+        change = torch.sub(source[i], average)
+        torch.sub_(change, error)
+        torch.mul_(change, weights[i])
+        torch.add_(change, error)
+        moved = torch.add(average, change)
+        taken = torch.sub(moved, average)
+        torch.sub_(change, taken)
+        lost = torch.sub(average, torch.sub(moved, taken))
+        torch.copy_(error, torch.add_(lost, change))
+        torch.copy_(average, moved)
+    return None
+  def lerp_by_subtraction_(self: __torch__.Ops, target: List[Tensor], source: List[Tensor], weights: List[float]) -> None:
+    for i in range(torch.len(target)):
+      change = torch.sub(target[i], source[i])
+      torch.mul_(change, weights[i])
+      torch.sub_(target[i], change)
+    return None
+  def lerp_by_division_(self: __torch__.Ops, target: List[Tensor], source: List[Tensor], divisors: List[float]) -> None:
+    for i in range(torch.len(target)):
+      if torch.eq(divisors[i], 1.0):
+        torch.copy_(target[i], source[i])
+      else:
+        change = torch.sub(source[i], target[i])
+        torch.div_(change, divisors[i])
+        torch.add_(target[i], change)
+    return None
+  def add_(self: __torch__.Ops, target: List[Tensor], source: List[Tensor], factor: float) -> None:
+    torch._foreach_add_(target, source, alpha=factor)
+    return None
+  def norms(self: __torch__.Ops, arrays: List[Tensor]) -> List[float]:
+    values = torch.cpu(torch.stack(torch._foreach_norm(arrays, 2)))
+    norms = annotate(List[float], [])
+    for i in range(torch.len(arrays)):
+      torch.append(norms, float(values[i]))
+    return norms
+  def all_finite(self: __torch__.Ops, arrays: List[Tensor]) -> bool:
+    sums = annotate(List[Tensor], [])
+    for i in range(torch.len(arrays)):
+      torch.append(sums, torch.sum(arrays[i]))
+    total = float(torch.sum(torch.stack(sums)))
+    return torch.eq(torch.sub(total, total), 0.0)
+  def first_non_finite(self: __torch__.Ops, arrays: List[Tensor]) -> int:
+    found = -1
+    for i in range(torch.len(arrays)):
+      if torch.lt(found, 0):
+        if torch.__not__(bool(torch.all(torch.isfinite(arrays[i])))):
+          found = i
+    return found
+  def stalled_share(self: __torch__.Ops, target: List[Tensor], source: List[Tensor], weight: float) -> float:
+    apart = 0.0
+    unmoved = 0.0
+    for i in range(torch.len(target)):
+      differs = torch.ne(target[i], source[i])
+      stays = torch.eq(torch.lerp(target[i], source[i], weight), target[i])
+      apart = torch.add(apart, float(torch.sum(differs)))
+      unmoved = torch.add(unmoved, float(torch.sum(torch.logical_and(differs, stays))))
+    if torch.eq(apart, 0.0):
+      share = 0.0
+    else:
+      share = torch.div(unmoved, apart)
+    return share

@@ -6,7 +6,7 @@ package dev.penumbra.ema.schedule;
  *
  * <p>A schedule is immutable; two schedules with the same settings are equal.
  */
-public sealed interface DecaySchedule
+public sealed interface DecaySchedule extends AveragingRule
         permits ArithmeticMean, ConstantDecay, Delayed, InversePowerWarmup {
 
     /**

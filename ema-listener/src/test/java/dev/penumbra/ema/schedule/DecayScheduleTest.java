@@ -180,7 +180,7 @@ final class DecayScheduleTest {
 
     @Test
     void schedules_printTheirSettings() {
-        assertEquals("Constant[decay=0.5]", new ConstantDecay(0.5).toString());
+        assertEquals("ConstantDecay[decay=0.5]", new ConstantDecay(0.5).toString());
         assertEquals(
                 "InversePowerWarmup[decay=0.9, gamma=1.0, power=0.75, minDecay=0.0, startAfter=0]",
                 new InversePowerWarmup(0.9, 1, 0.75).toString());

@@ -44,6 +44,16 @@ public final class ScriptCalls {
     }
 
     /**
+     * Makes a value of a list of numbers.
+     *
+     * @param numbers the numbers
+     * @return the handle
+     */
+    public static long fromDoubles(double... numbers) {
+        return PyTorchLibrary.LIB.iValueFromDoubleList(numbers);
+    }
+
+    /**
      * Makes a value of a list of tensors.
      *
      * @param tensors the handles of the tensors
@@ -71,5 +81,25 @@ public final class ScriptCalls {
      */
     public static long toLong(long value) {
         return PyTorchLibrary.LIB.iValueToLong(value);
+    }
+
+    /**
+     * Reads a truth value.
+     *
+     * @param value the handle
+     * @return the truth value
+     */
+    public static boolean toBoolean(long value) {
+        return PyTorchLibrary.LIB.iValueToBool(value);
+    }
+
+    /**
+     * Reads a list of numbers.
+     *
+     * @param value the handle
+     * @return the numbers
+     */
+    public static double[] toDoubles(long value) {
+        return PyTorchLibrary.LIB.iValueToDoubleList(value);
     }
 }

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.ema;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import dev.penumbra.torch.ForeachOps;
+import dev.penumbra.torch.TensorList;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The arithmetic of all averages over one fixed list of parameters, in native calls for groups of
+ * parameters with the same rule, types and devices.
+ */
+final class AverageEngine implements AutoCloseable {
+
+    private record Key(
+            TrackedParameter.Rule rule,
+            DataType onlineType,
+            Device onlineDevice,
+            DataType averageType,
+            Device averageDevice) {}
+
+    private final NDManager manager;
+    private final List<TrackedParameter> parameters;
+    private final EmaConfig config;
+    private final List<AveragedSet> averages;
+    private final NDArray[] onlineArrays;
+    private final boolean[] trainable;
+    private final List<AveragedGroup> averaged = new ArrayList<>();
+    private final List<CopiedGroup> copied = new ArrayList<>();
+    private final Map<TensorList, List<String>> guarded = new LinkedHashMap<>();
+
+    /**
+     * Prepares the arithmetic.
+     *
+     * @param manager a manager of its own, which it closes
+     */
+    AverageEngine(
+            NDManager manager,
+            EmaConfig config,
+            List<TrackedParameter> parameters,
+            List<AveragedSet> averages) {
+        this.manager = manager;
+        this.config = config;
+        this.parameters = parameters;
+        this.averages = averages;
+        onlineArrays = new NDArray[parameters.size()];
+        trainable = new boolean[parameters.size()];
+        Map<Key, List<Integer>> byKey = new LinkedHashMap<>();
+        for (int i = 0; i < onlineArrays.length; i++) {
+            onlineArrays[i] = parameters.get(i).online();
+            trainable[i] = parameters.get(i).parameter().requiresGradient();
+            byKey.computeIfAbsent(keyOf(i), key -> new ArrayList<>()).add(i);
+        }
+        byKey.forEach(this::addGroup);
+    }
+
+    private Key keyOf(int index) {
+        NDArray average = averages.get(0).arrays().get(index);
+        return new Key(
+                parameters.get(index).rule(config.treatments()),
+                onlineArrays[index].getDataType(),
+                onlineArrays[index].getDevice(),
+                average.getDataType(),
+                average.getDevice());
+    }
+
+    private void addGroup(Key key, List<Integer> indices) {
+        List<NDArray> online = select(List.of(onlineArrays), indices);
+        List<List<NDArray>> targets = new ArrayList<>();
+        List<List<NDArray>> carries = new ArrayList<>();
+        for (AveragedSet average : averages) {
+            targets.add(select(average.arrays(), indices));
+            if (config.arithmetic() == EmaConfig.Arithmetic.COMPENSATED) {
+                carries.add(select(average.carries(), indices));
+            }
+        }
+        TensorList watched;
+        switch (key.rule()) {
+            case AVERAGE -> {
+                int[] members = indices.stream().mapToInt(Integer::intValue).toArray();
+                AveragedGroup group =
+                        new AveragedGroup(
+                                manager.newSubManager(),
+                                config.arithmetic(),
+                                members,
+                                online,
+                                targets,
+                                carries);
+                averaged.add(group);
+                watched = group.online();
+            }
+            case COPY, COPY_IF_CHANGED -> {
+                boolean onlyIfChanged = key.rule() == TrackedParameter.Rule.COPY_IF_CHANGED;
+                CopiedGroup group = new CopiedGroup(manager, onlyIfChanged, online, targets);
+                copied.add(group);
+                watched = group.online();
+            }
+            default -> {
+                return;
+            }
+        }
+        if (key.onlineType().isFloating()) {
+            guarded.put(watched, indices.stream().map(i -> parameters.get(i).name()).toList());
+        }
+    }
+
+    private static List<NDArray> select(List<NDArray> arrays, List<Integer> indices) {
+        return indices.stream().map(arrays::get).toList();
+    }
+
+    /** Tells whether the model still has the arrays and gradients the lists were made for. */
+    boolean isCurrent() {
+        for (int i = 0; i < onlineArrays.length; i++) {
+            TrackedParameter parameter = parameters.get(i);
+            if (parameter.online() != onlineArrays[i]
+                    || parameter.parameter().requiresGradient() != trainable[i]) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Returns the name of a parameter with a value that is not a finite number, or null. */
+    @Nullable String firstNonFinite() {
+        for (Map.Entry<TensorList, List<String>> entry : guarded.entrySet()) {
+            int index = ForeachOps.firstNonFinite(entry.getKey());
+            if (index >= 0) {
+                return entry.getValue().get(index);
+            }
+        }
+        return null;
+    }
+
+    /** Moves or copies the active averages; there must be one. */
+    void update(StepWeights[] weights, BitSet active) {
+        averaged.forEach(group -> group.update(weights, active));
+        copied.forEach(group -> group.update(active));
+    }
+
+    /** The share of values that a move by the weight would leave although they differ. */
+    double stalledShare(int average, double weight) {
+        double share = 0;
+        for (AveragedGroup group : averaged) {
+            share = Math.max(share, group.stalledShare(average, weight));
+        }
+        return share;
+    }
+
+    /** The Euclidean distance between an average and the trained weights that move it. */
+    double distance(int average) {
+        double squares = 0;
+        for (int i = 0; i < onlineArrays.length; i++) {
+            TrackedParameter parameter = parameters.get(i);
+            if (trainable[i]
+                    && parameter.rule(config.treatments()) == TrackedParameter.Rule.AVERAGE) {
+                double distance = distance(averages.get(average).arrays().get(i), onlineArrays[i]);
+                squares += distance * distance;
+            }
+        }
+        return Math.sqrt(squares);
+    }
+
+    private static double distance(NDArray average, NDArray online) {
+        boolean here = online.getDevice().equals(average.getDevice());
+        NDArray values = here ? online : online.toDevice(average.getDevice(), true);
+        try (TensorList first = TensorList.of(List.of(average));
+                TensorList second = TensorList.of(List.of(values))) {
+            return ForeachOps.distance(first, second);
+        } finally {
+            if (!here) {
+                values.close();
+            }
+        }
+    }
+
+    /** Frees the lists; the averages stay. */
+    @Override
+    public void close() {
+        manager.close();
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.ema;
+
+import ai.djl.Device;
+import ai.djl.Model;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.nn.Parameter;
+import dev.penumbra.ema.ModelWeights.Entry;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.List;
+
+/** The arrays of one average: the averaged values and, if they are carried, rounding errors. */
+final class AveragedSet {
+
+    private final EmaConfig config;
+    private final NDManager manager;
+    private final ModelWeights weights;
+    private final IdentityHashMap<Parameter, NDArray> carryOf = new IdentityHashMap<>();
+    private List<NDArray> arrays = List.of();
+    private List<NDArray> carries = List.of();
+
+    AveragedSet(Model model, EmaConfig config, NDManager owner, List<TrackedParameter> parameters) {
+        this.config = config;
+        manager = owner.newSubManager();
+        weights = new ModelWeights(model, manager, List.of());
+        track(parameters);
+    }
+
+    /** Keeps the values of known parameters, drops those gone, takes new ones as they are. */
+    void track(List<TrackedParameter> parameters) {
+        IdentityHashMap<Parameter, NDArray> known = new IdentityHashMap<>();
+        weights.entries().forEach(entry -> known.put(entry.parameter(), entry.array()));
+        List<Entry> entries = new ArrayList<>();
+        for (TrackedParameter tracked : parameters) {
+            NDArray array = known.remove(tracked.parameter());
+            entries.add(
+                    new Entry(
+                            tracked.name(),
+                            tracked.parameter(),
+                            array == null ? start(tracked) : array));
+        }
+        known.forEach(
+                (parameter, array) -> {
+                    array.close();
+                    NDArray carry = carryOf.remove(parameter);
+                    if (carry != null) {
+                        carry.close();
+                    }
+                });
+        weights.replace(entries);
+        arrays = entries.stream().map(Entry::array).toList();
+        carries = carryOf.isEmpty() ? List.of() : parameters.stream().map(this::carry).toList();
+    }
+
+    private NDArray carry(TrackedParameter parameter) {
+        return java.util.Objects.requireNonNull(carryOf.get(parameter.parameter()));
+    }
+
+    private NDArray start(TrackedParameter tracked) {
+        NDArray online = tracked.online();
+        Device device = config.device() == null ? online.getDevice() : config.device();
+        NDArray array =
+                manager.zeros(online.getShape(), tracked.averageType(config.precision()), device);
+        if (config.arithmetic() == EmaConfig.Arithmetic.COMPENSATED) {
+            NDArray carry = array.zerosLike();
+            carry.attach(manager);
+            carryOf.put(tracked.parameter(), carry);
+        }
+        WeightSwap.copy(List.of(array), List.of(online));
+        return array;
+    }
+
+    ModelWeights weights() {
+        return weights;
+    }
+
+    /** The averaged values, in the order of the parameters. */
+    List<NDArray> arrays() {
+        return arrays;
+    }
+
+    /** The rounding errors, in the order of the parameters; empty if none are carried. */
+    List<NDArray> carries() {
+        return carries;
+    }
+}

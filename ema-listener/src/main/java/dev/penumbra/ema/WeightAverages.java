@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.ema;
+
+import ai.djl.Model;
+import ai.djl.ndarray.NDManager;
+import ai.djl.nn.Parameter;
+import dev.penumbra.ema.EmaConfig.NonFinite;
+import dev.penumbra.ema.schedule.AveragingRule;
+import dev.penumbra.ema.schedule.DecaySchedule;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Several averages of the weights of one model, moved together once per optimizer step.
+ *
+ * <p>\[ \bar\theta_t = \bar\theta_{t-1} + w_t (\theta_t - \bar\theta_{t-1}), \qquad w_t = 1 -
+ * \beta_t \]
+ *
+ * <p>Every average starts as a copy of the weights. A weight that does not change is a fixed point,
+ * bit for bit. A parameter that several blocks share is averaged once; a parameter that appears
+ * later joins with the value it has then.
+ *
+ * <p>The averaged arrays hang on a sub-manager of the model's manager: they live until {@link
+ * #close()} or until the model is closed, not only until a trainer is. Not safe for use by several
+ * threads at once.
+ */
+public final class WeightAverages implements AutoCloseable {
+
+    private static final Logger logger = LoggerFactory.getLogger(WeightAverages.class);
+
+    private final Model model;
+    private final EmaConfig config;
+    private final NDManager manager;
+    private final List<AveragingRule> rules;
+    private final List<AveragedSet> sets = new ArrayList<>();
+    private final Map<String, WeightAverage> averages = new LinkedHashMap<>();
+    private List<TrackedParameter> parameters;
+    private AverageEngine engine;
+    private @Nullable GradientNorms gradientNorms;
+    private long step;
+    private long skippedSteps;
+
+    private WeightAverages(Model model, EmaConfig config, NDManager manager) {
+        this.model = model;
+        this.config = config;
+        this.manager = manager;
+        rules = List.copyOf(config.rules().values());
+        parameters = track();
+        for (String name : config.rules().keySet()) {
+            AveragedSet set = new AveragedSet(model, config, manager, parameters);
+            averages.put(name, new WeightAverage(this, name, sets.size(), set.weights()));
+            sets.add(set);
+        }
+        engine = newEngine();
+    }
+
+    /**
+     * Starts averages as copies of the model's weights.
+     *
+     * @param model the model, with initialized parameters
+     * @param config the settings
+     * @return the averages; the caller closes them
+     * @throws IllegalStateException if the model has no weights yet
+     */
+    public static WeightAverages of(Model model, EmaConfig config) {
+        NDManager manager = model.getNDManager().newSubManager();
+        manager.setName("averages");
+        try {
+            return new WeightAverages(model, config, manager);
+        } catch (RuntimeException e) {
+            manager.close();
+            throw e;
+        }
+    }
+
+    private List<TrackedParameter> track() {
+        List<TrackedParameter> tracked = new ArrayList<>();
+        ModelWeights.parametersOf(model.getBlock())
+                .forEach(
+                        (name, parameter) ->
+                                tracked.add(TrackedParameter.of(name, parameter, config)));
+        return List.copyOf(tracked);
+    }
+
+    private AverageEngine newEngine() {
+        return new AverageEngine(manager.newSubManager(), config, parameters, sets);
+    }
+
+    /**
+     * Reads the gradients of the step to come, for rules that depend on them. Call it between the
+     * backward pass and the optimizer step; the last call before a step counts.
+     *
+     * @throws IllegalStateException if the averages are closed
+     */
+    public void observeGradients() {
+        requireUsable();
+        if (rules.stream().anyMatch(rule -> !(rule instanceof DecaySchedule))) {
+            gradientNorms = GradientNorms.read(current());
+        }
+    }
+
+    /**
+     * Averages the online weights of the optimizer step just taken.
+     *
+     * @throws IllegalStateException if the averages are closed or swapped in, or if a rule needs
+     *     gradients and none were observed
+     * @throws ArithmeticException if a weight is not finite and the settings say FAIL
+     */
+    public void update() {
+        requireUsable();
+        List<TrackedParameter> present = current();
+        StepWeights[] weights = new StepWeights[rules.size()];
+        BitSet active = new BitSet(weights.length);
+        boolean finite = true;
+        for (int i = 0; i < weights.length; i++) {
+            weights[i] = StepWeights.of(rules.get(i), step + 1, present, gradientNorms);
+            active.set(i, weights[i].isActive());
+            finite &= weights[i].isFinite();
+        }
+        if (!active.isEmpty()) {
+            String culprit = finite ? nonFinite() : "gradients";
+            if (culprit == null) {
+                engine.update(weights, active);
+                active.stream().forEach(i -> at(i).moved(step + 1, weights[i].common()));
+            } else {
+                refuse(culprit);
+            }
+        }
+        gradientNorms = null;
+        step++;
+    }
+
+    private @Nullable String nonFinite() {
+        return config.nonFinite() == NonFinite.OFF ? null : engine.firstNonFinite();
+    }
+
+    private void refuse(String culprit) {
+        String message =
+                "'" + culprit + "' must be finite, got an infinite value or NaN after step ";
+        if (config.nonFinite() == NonFinite.FAIL) {
+            throw new ArithmeticException(message + (step + 1));
+        }
+        skippedSteps++;
+        if (skippedSteps == 1) {
+            logger.warn("{}{}: the averages skip such steps", message, step + 1);
+        }
+    }
+
+    private WeightAverage at(int index) {
+        return List.copyOf(averages.values()).get(index);
+    }
+
+    /** The parameters that the model has, after the lists have been made for them. */
+    List<TrackedParameter> current() {
+        if (!hasSameParameters()) {
+            parameters = track();
+            sets.forEach(set -> set.track(parameters));
+            renew();
+        } else if (!engine.isCurrent()) {
+            sets.forEach(set -> set.weights().requireShapes());
+            renew();
+        }
+        return parameters;
+    }
+
+    private void renew() {
+        AverageEngine replaced = engine;
+        engine = newEngine();
+        replaced.close();
+    }
+
+    private boolean hasSameParameters() {
+        Set<Parameter> seen =
+                java.util.Collections.newSetFromMap(new java.util.IdentityHashMap<>());
+        int index = 0;
+        for (Parameter parameter : model.getBlock().getParameters().values()) {
+            if (parameter.isInitialized() && seen.add(parameter)) {
+                if (index == parameters.size() || parameters.get(index).parameter() != parameter) {
+                    return false;
+                }
+                index++;
+            }
+        }
+        return index == parameters.size();
+    }
+
+    AverageEngine engine() {
+        current();
+        return engine;
+    }
+
+    /**
+     * Returns the names of the averages, the main one first.
+     *
+     * @return the names
+     */
+    public Set<String> names() {
+        return config.rules().keySet();
+    }
+
+    /**
+     * Returns an average.
+     *
+     * @param name its name
+     * @return the average, which stays this object's
+     * @throws IllegalArgumentException if there is none of that name
+     */
+    public WeightAverage get(String name) {
+        WeightAverage average = averages.get(name);
+        if (average == null) {
+            throw new IllegalArgumentException(
+                    "name must be one of " + averages.keySet() + ", got " + name);
+        }
+        return average;
+    }
+
+    /**
+     * Returns the main average, the first one of the settings.
+     *
+     * @return the average, which stays this object's
+     */
+    public WeightAverage main() {
+        return averages.values().iterator().next();
+    }
+
+    /**
+     * Returns the number of optimizer steps seen so far, skipped ones included.
+     *
+     * @return the number, at least 0
+     */
+    public long step() {
+        return step;
+    }
+
+    /**
+     * Returns the number of steps that were left out because a weight was not finite.
+     *
+     * @return the number, at least 0
+     */
+    public long skippedSteps() {
+        return skippedSteps;
+    }
+
+    /**
+     * Returns the settings.
+     *
+     * @return the settings
+     */
+    public EmaConfig config() {
+        return config;
+    }
+
+    /**
+     * Returns the model.
+     *
+     * @return the model
+     */
+    public Model model() {
+        return model;
+    }
+
+    /**
+     * Returns a weighted mean of some of the averages.
+     *
+     * @param coefficients the coefficient of each average, by its name; finite, and usually with
+     *     the sum 1
+     * @return the mean as it is now; the caller closes it
+     * @throws IllegalArgumentException if a name is unknown or a coefficient is not finite
+     * @throws IllegalStateException if one of the averages has not been updated yet
+     */
+    public ModelWeights blend(Map<String, Double> coefficients) {
+        try (WeightedSum sum = new WeightedSum(model)) {
+            coefficients.forEach(
+                    (name, coefficient) -> {
+                        WeightAverage average = get(name);
+                        average.requireStarted();
+                        sum.add(average.arrays(), coefficient);
+                    });
+            return sum.weights();
+        }
+    }
+
+    void requireUsable() {
+        if (!manager.isOpen()) {
+            throw new IllegalStateException("The average is closed");
+        }
+        for (AveragedSet set : sets) {
+            if (set.weights().isSwappedIn()) {
+                throw new IllegalStateException("The average is swapped in: close its scope first");
+            }
+        }
+    }
+
+    /** Frees the averaged arrays; an open swap is undone first. */
+    @Override
+    public void close() {
+        if (manager.isOpen()) {
+            sets.forEach(set -> set.weights().swapOut());
+            manager.close();
+        }
+    }
+}
