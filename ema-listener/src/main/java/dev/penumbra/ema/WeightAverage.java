@@ -259,6 +259,10 @@ public final class WeightAverage implements AutoCloseable {
         return weights.save(directory, name, properties);
     }
 
+    boolean isStarted() {
+        return started;
+    }
+
     ModelWeights weights() {
         return weights;
     }
