@@ -100,8 +100,7 @@ public final class PeerSchedules {
             double power,
             double minValue) {
         DecaySchedule warmup =
-                new InversePowerWarmup(
-                        beta, invGamma, power, Math.min(minValue, beta), updateAfterStep);
+                new SinglePrecisionWarmup(beta, invGamma, power, minValue, updateAfterStep);
         return every(updateEvery, 1, warmup, Mode.STEP);
     }
 
