@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -151,8 +152,10 @@ public final class WeightAverages implements AutoCloseable {
     }
 
     private void move(StepWeights[] weights, BitSet active) {
+        // Carried errors are not lost, and what float64 loses is too little to matter.
         if ((step + 1) % STALL_CHECK_STEPS == 0
-                && config.arithmetic() != EmaConfig.Arithmetic.COMPENSATED) {
+                && config.arithmetic() != EmaConfig.Arithmetic.COMPENSATED
+                && config.precision() != EmaConfig.Precision.FLOAT64) {
             active.stream().forEach(i -> warnIfStalled(i, weights[i].common()));
         }
         engine.update(weights, active);
@@ -168,7 +171,7 @@ public final class WeightAverages implements AutoCloseable {
                             + " update it less often.",
                     list.get(index).name(),
                     step + 1,
-                    weight);
+                    String.format(Locale.ROOT, "%.3g", weight));
         }
     }
 
