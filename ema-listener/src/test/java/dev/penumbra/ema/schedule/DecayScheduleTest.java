@@ -122,8 +122,10 @@ final class DecayScheduleTest {
         DecaySchedule product = new Clamped(1 - w, 1 - w, new ArithmeticMean());
         assertEquals(exact, product.weightOver(5, 1005), 1e-12 * exact);
         double late = 3 / (1e15 + 3);
+        DecaySchedule mean = new InversePowerWarmup(1, 1, 1);
         long t = 1_000_000_000_000_000L;
         assertEquals(late, new ArithmeticMean().weightOver(t, t + 3), 1e-15 * late);
+        assertEquals(late, mean.weightOver(t, t + 3), 1e-14 * late);
         assertEquals(3 * late, new PowerFunction(2).weightOver(t, t + 3), 1e-14 * late);
     }
 

@@ -57,9 +57,10 @@ final class GradientRulesTest {
     @Test
     void layerwiseGradient_weightKeepsItsDigits() {
         LayerwiseGradient rule = new LayerwiseGradient(new ConstantDecay(1 - 0x1p-40));
-        double weight = rule.weightsFor(1, new double[] {0x1p-40, 1})[0];
-        // Two weights of 2^-40, less products that are 2^-40 of them.
-        assertEquals(0x1p-39, weight, 0x1p-39 * 0x1p-38);
+        double weight = rule.weightsFor(1, new double[] {1e-13, 1})[0];
+        // The sum of both, less products that are 10^-12 of it.
+        double sum = 0x1p-40 + 1e-13;
+        assertEquals(sum, weight, 1e-11 * sum);
     }
 
     @Test

@@ -63,7 +63,8 @@ final class WarmupsTest {
     @Test
     void inversePowerWarmup_weightKeepsItsDigits() {
         DecaySchedule mean = new InversePowerWarmup(1, 1, 1);
-        assertEquals(0x1p-50, mean.weightAt(1L << 50));
+        double weight = 1 / 3e15;
+        assertEquals(weight, mean.weightAt(3_000_000_000_000_000L), 1e-15 * weight);
     }
 
     /** The steps of the Javadoc, which are exact: 1 - decay = 9 / (10 + t). */
