@@ -52,6 +52,14 @@ def warmup(s, gamma, power):
     return 1 - (1 + s / gamma) ** -power
 
 
+def single(s, gamma, power, low, high):
+    """The warmup in float32 tensors."""
+    if s <= 0:
+        return 0.0
+    value = 1 - (1 + torch.tensor(float(s)) / gamma) ** -power
+    return value.clamp(min=torch.tensor(low), max=torch.tensor(high)).item()
+
+
 def gamma_power():
     return rng.choice([1.0, round(rng.uniform(0.1, 50), 3)]), rng.choice(
         [2 / 3, 0.75, 1.0, round(rng.uniform(0.1, 2), 4)])
@@ -134,7 +142,7 @@ def warmup_cases():
             "ema_pytorch.EMA.get_current_decay",
             {"beta": d, "update_after_step": start, "inv_gamma": gamma, "power": power,
              "min_value": low},
-            t, value, decay_float64=value)
+            t, single(s, gamma, power, low, d), decay_float64=value)
         e = max(0, t - start)
         top = rng.choice([1.0, d])
         case(

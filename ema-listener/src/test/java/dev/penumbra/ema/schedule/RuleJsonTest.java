@@ -23,7 +23,7 @@ final class RuleJsonTest {
                     + " Every, ExponentialWarmup, GeometricWarmup, GradientAdaptive, HalfLifeRampUp,"
                     + " InversePowerWarmup, InverseSquareRoot, LayerwiseGradient, LinearWarmup,"
                     + " MomentumAnnealing, Piecewise, PowerFunction, RatioWarmup, Shifted,"
-                    + " StartAfter, StopAfter, TwoStageWarmup]";
+                    + " SinglePrecisionWarmup, StartAfter, StopAfter, TwoStageWarmup]";
 
     static Stream<AveragingRule> rules() {
         return Schedules.rules();

@@ -35,6 +35,7 @@ final class Schedules {
                 new InversePowerWarmup(0.9999),
                 new InversePowerWarmup(0.9999, 10, 0.75),
                 new InversePowerWarmup(0.9998, 1, 2.0 / 3, 0.5, 100),
+                new SinglePrecisionWarmup(0.9999, 1, 2.0 / 3, 0.25, 3),
                 new RatioWarmup(0.995),
                 new RatioWarmup(1, 0.3, 1.5),
                 new LinearWarmup(0.5, 0.9999, 321),
