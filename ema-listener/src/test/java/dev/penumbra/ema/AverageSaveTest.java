@@ -84,7 +84,7 @@ final class AverageSaveTest {
             assertEquals("kept", loaded.getProperty("note"));
             assertEquals("1", loaded.getProperty("ema_step"));
             assertEquals("0.5", loaded.getProperty("ema_decay"));
-            assertEquals("Constant[decay=0.5]", loaded.getProperty("ema_schedule"));
+            assertEquals("ConstantDecay[decay=0.5]", loaded.getProperty("ema_schedule"));
         }
         assertEquals(Map.of("note", "kept"), model.getProperties());
     }

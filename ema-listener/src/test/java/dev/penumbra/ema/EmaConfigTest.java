@@ -35,7 +35,7 @@ final class EmaConfigTest {
     void config_isAValue() {
         assertEquals(EmaConfig.of(SCHEDULE), EmaConfig.of(new ConstantDecay(0.5)));
         assertEquals(
-                "EmaConfig[schedule=Constant[decay=0.5], buffers=COPY, include=[a], exclude=[],"
+                "EmaConfig[schedule=ConstantDecay[decay=0.5], buffers=COPY, include=[a], exclude=[],"
                         + " device=null]",
                 filtered(List.of("a"), List.of()).toString());
     }
