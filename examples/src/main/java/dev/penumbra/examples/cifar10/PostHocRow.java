@@ -58,22 +58,25 @@ record PostHocRow(
                             100 * row.synthesised,
                             row.differing));
         }
-        RunEvent.Versions versions = Environment.versions();
-        text.append(
-                String.format(
-                        Locale.ROOT,
-                        "%nErrors are Euclidean norms over all weights; the predicted error is that"
-                                + " of the profiles. One run of %d epochs with seed %d, a snapshot"
-                                + " every %d steps and after the last one.%n%nMade by `%s` with"
-                                + " Penumbra %s, DJL %s, PyTorch %s, Java %s.%n",
-                        settings.epochs(),
-                        settings.seed(),
-                        settings.snapshotEvery(),
-                        command,
-                        versions.penumbra(),
-                        versions.djl(),
-                        versions.pytorch(),
-                        versions.java()));
+        text.append(origin(settings, command));
         return text.toString().replace(System.lineSeparator(), "\n");
+    }
+
+    private static String origin(PostHocRun.Settings settings, String command) {
+        RunEvent.Versions versions = Environment.versions();
+        return String.format(
+                Locale.ROOT,
+                "%nErrors are Euclidean norms over all weights; the predicted error is that"
+                        + " of the profiles. One run of %d epochs with seed %d, a snapshot"
+                        + " every %d steps and after the last one.%n%nMade by `%s` with"
+                        + " Penumbra %s, DJL %s, PyTorch %s, Java %s.%n",
+                settings.epochs(),
+                settings.seed(),
+                settings.snapshotEvery(),
+                command,
+                versions.penumbra(),
+                versions.djl(),
+                versions.pytorch(),
+                versions.java());
     }
 }
