@@ -15,8 +15,8 @@ import java.util.List;
  */
 public final class FiniteCheck {
 
-    /** Vectors below this size are joined, since a call for each would cost more than the sum. */
-    private static final long SHORT = 1 << 16;
+    /** Arrays below this size are joined, since a call for each would cost more than the sum. */
+    private static final long SHORT = 1 << 13;
 
     /** Rows of an array that are summed side by side. */
     private static final long ROWS = 16;
@@ -41,8 +41,8 @@ public final class FiniteCheck {
         List<NDArray> rest = new ArrayList<>();
         for (NDArray array : arrays) {
             long size = array.size();
-            if (array.getShape().dimension() == 1 && size < SHORT) {
-                shortVectors.add(array);
+            if (size < SHORT && isContiguous(array)) {
+                shortVectors.add(flat(array, manager));
             } else if (size > 0 && size % ROWS == 0) {
                 divisible.add(array);
             } else {
@@ -54,6 +54,21 @@ public final class FiniteCheck {
         others = TensorList.ofAny(rest).attach(manager);
     }
 
+    private static boolean isContiguous(NDArray array) {
+        try (TensorList list = TensorList.of(List.of(array))) {
+            return ForeachOps.areContiguous(list);
+        }
+    }
+
+    /** A view of all values in one axis, which shares the memory of the array. */
+    private static NDArray flat(NDArray array, NDManager manager) {
+        try (NDArray values = array.stopGradient()) {
+            NDArray view = values.reshape(-1);
+            view.attach(manager);
+            return view;
+        }
+    }
+
     /**
      * Returns the index of the first array with a value that is not finite.
      *
@@ -61,6 +76,7 @@ public final class FiniteCheck {
      * @throws IllegalStateException if an array is closed
      */
     public int firstNonFinite() {
+        all.requireOpen();
         double sum = ForeachOps.finiteSum(vectors, matrices, others);
         return Double.isFinite(sum) ? -1 : ForeachOps.firstNonFinite(all);
     }

@@ -251,6 +251,11 @@ public final class ForeachOps {
         return (int) Holder.OPS.runLong("first_non_finite", arrays.handle());
     }
 
+    /** Tells whether the values of each array lie one after the other in its memory. */
+    static boolean areContiguous(TensorList arrays) {
+        return Holder.OPS.runBoolean("contiguous", arrays.handle());
+    }
+
     /**
      * Returns a number that is finite only if all values are.
      *

@@ -84,14 +84,19 @@ class Ops(Module):
     for i in range(torch.len(arrays)):
       torch.append(norms, float(values[i]))
     return norms
+  def contiguous(self: __torch__.Ops, arrays: List[Tensor]) -> bool:
+    all_are = True
+    for i in range(torch.len(arrays)):
+      all_are = torch.__and__(all_are, torch.is_contiguous(arrays[i]))
+    return all_are
   def finite_sum(self: __torch__.Ops, vectors: List[Tensor], matrices: List[Tensor], others: List[Tensor]) -> float:
     sums = annotate(List[Tensor], [])
     for i in range(torch.len(matrices)):
       torch.append(sums, torch.sum(torch.reshape(matrices[i], [16, -1]), [1]))
-    if torch.gt(torch.len(vectors), 0):
-      torch.append(sums, torch.reshape(torch.sum(torch.cat(vectors)), [1]))
     for j in range(torch.len(others)):
       torch.append(sums, torch.reshape(torch.sum(others[j]), [1]))
+    for k in range(torch.len(vectors)):
+      torch.append(sums, vectors[k])
     return float(torch.sum(torch.cat(sums)))
   def first_non_finite(self: __torch__.Ops, arrays: List[Tensor]) -> int:
     found = -1

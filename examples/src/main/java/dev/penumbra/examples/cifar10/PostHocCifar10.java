@@ -3,12 +3,12 @@ package dev.penumbra.examples.cifar10;
 
 import ai.djl.MalformedModelException;
 import ai.djl.translate.TranslateException;
+import dev.penumbra.examples.DownloadProgress;
 import dev.penumbra.examples.Environment;
 import dev.penumbra.examples.Terminal;
 import dev.penumbra.examples.UsageException;
 import dev.penumbra.examples.data.Cifar10Data;
 import dev.penumbra.examples.data.Cifar10Request;
-import dev.penumbra.examples.data.DownloadProgress;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -94,9 +94,11 @@ public final class PostHocCifar10 implements Callable<Integer> {
                                     new Cifar10Request(data, offline),
                                     new DownloadProgress(terminal));
             createOut();
-            int trained = smoke ? 1 : epochs;
             PostHocRun.Settings settings =
-                    new PostHocRun.Settings(trained, smoke ? 4 : snapshotEvery, seed, out);
+                    smoke
+                            ? new PostHocRun.Settings(1, 4, seed, List.of(1, 2, 5), out)
+                            : new PostHocRun.Settings(
+                                    epochs, snapshotEvery, seed, List.of(1, 10, 100), out);
             List<PostHocRow> rows;
             try (PostHocRun run = new PostHocRun(settings, images, terminal)) {
                 rows = run.run();

@@ -43,13 +43,14 @@ final class PostHocRun implements AutoCloseable {
      * @param epochs the number of epochs
      * @param snapshotEvery the steps between two snapshots
      * @param seed the seed
+     * @param intervals the steps between two updates of an average
      * @param folder the folder of the snapshots
      */
-    record Settings(int epochs, int snapshotEvery, int seed, Path folder) {}
+    record Settings(
+            int epochs, int snapshotEvery, int seed, List<Integer> intervals, Path folder) {}
 
     private static final int BATCH = 64;
     private static final int TEST_BATCH = 1000;
-    private static final int[] INTERVALS = {1, 10, 100};
     private static final double[] TRACKED = {0.05, 0.10};
     private static final double[] WIDTHS = {0.04, 0.05, 0.07, 0.10, 0.15, 0.20};
 
@@ -71,7 +72,7 @@ final class PostHocRun implements AutoCloseable {
         training = Cifar10Dataset.of(model.getNDManager(), data, Dataset.Usage.TRAIN, BATCH, true);
         test = Cifar10Dataset.of(model.getNDManager(), data, Dataset.Usage.TEST, TEST_BATCH, false);
         EmaTrainingListenerBuilder builder = EmaTrainingListener.builder();
-        for (int every : INTERVALS) {
+        for (int every : settings.intervals()) {
             for (double width : WIDTHS) {
                 builder.setAverage(name(width, every), schedule(width, every));
             }
@@ -118,9 +119,11 @@ final class PostHocRun implements AutoCloseable {
             }
         }
         List<PostHocRow> rows = new ArrayList<>();
-        for (int i = 0; i < INTERVALS.length; i++) {
-            snapshots.get(i).write(ema.averages());
-            rows.addAll(compare(INTERVALS[i]));
+        for (PostHocSnapshots writer : snapshots) {
+            writer.write(ema.averages());
+        }
+        for (int every : settings.intervals()) {
+            rows.addAll(compare(every));
         }
         return rows;
     }
