@@ -14,6 +14,11 @@ import dev.penumbra.ema.schedule.Every;
 import dev.penumbra.ema.schedule.PowerFunction;
 import dev.penumbra.ema.schedule.StartAfter;
 import dev.penumbra.ema.schedule.StepInterval;
+import java.io.IOException;
+import java.math.BigDecimal;
+import java.math.MathContext;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -179,6 +184,21 @@ final class CombinationTest {
             errors[i] = Combination.of(inputs, AverageProfile.ofRelativeWidth(0.15, 8000)).error();
         }
         assertArrayEquals(new double[] {0.0333426372, 0.0089907506, 0.0014749270}, errors, 1e-9);
+    }
+
+    /** The table of predicted errors in the documentation, to its two digits. */
+    @ParameterizedTest
+    @ValueSource(ints = {8, 16, 40})
+    void error_documented(int count) throws IOException {
+        StringBuilder row = new StringBuilder("| " + count + " |");
+        for (double width : new double[] {0.03, 0.07, 0.15, 0.2, 0.25, 0.28}) {
+            AverageProfile target = AverageProfile.ofRelativeWidth(width, 8000);
+            double error = Combination.of(snapshots(1, count, 8000), target).error();
+            BigDecimal digits = new BigDecimal(error).round(new MathContext(2));
+            row.append(' ').append(digits.toPlainString()).append(" |");
+        }
+        List<String> lines = Files.readAllLines(Path.of("README.md"));
+        assertTrue(lines.contains(row.toString()), row.toString());
     }
 
     /** With 80 updates and 80 snapshots the exact shares reach everything, the limit does not. */
