@@ -135,6 +135,14 @@ final class CombinationTest {
         assertEquals(1, combination.amplification(), 1e-8);
     }
 
+    /** The first snapshot and the last one can be targets. */
+    @ParameterizedTest
+    @ValueSource(longs = {100, 800})
+    void combination_atTheEnds(long step) {
+        List<AverageProfile> inputs = snapshots(1, 8, 800);
+        assertEquals(0, Combination.of(inputs, new AverageProfile(WIDE, step)).error(), 1e-7);
+    }
+
     @ParameterizedTest
     @CsvSource({
         "1, 0.03",

@@ -281,6 +281,18 @@ final class PostHocSnapshotsTest {
                 files());
     }
 
+    /** The step itself counts, and what was discarded can be written again. */
+    @Test
+    void discardAfter_keepsTheStep() throws IOException {
+        PostHocSnapshots snapshots = builder().optEvery(2).optAverages("narrow").build();
+        train(snapshots, averages, 4);
+        assertEquals(0, snapshots.discardAfter(4));
+        assertEquals(1, snapshots.discardAfter(2));
+        assertEquals(List.of("narrow-0000000002.safetensors"), files());
+        snapshots.write(averages);
+        assertEquals(2, files().size());
+    }
+
     @Test
     void continue_refusesAnotherRule() {
         train(builder().optEvery(2).build(), averages, 2);
