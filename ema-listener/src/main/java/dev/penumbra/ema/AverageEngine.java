@@ -5,6 +5,7 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
+import dev.penumbra.torch.FiniteCheck;
 import dev.penumbra.torch.ForeachOps;
 import dev.penumbra.torch.TensorList;
 import java.util.ArrayList;
@@ -35,7 +36,7 @@ final class AverageEngine implements AutoCloseable {
     private final boolean[] trainable;
     private final List<AveragedGroup> averaged = new ArrayList<>();
     private final List<CopiedGroup> copied = new ArrayList<>();
-    private final Map<TensorList, List<String>> guarded = new LinkedHashMap<>();
+    private final Map<FiniteCheck, List<String>> guarded = new LinkedHashMap<>();
 
     /**
      * Prepares the arithmetic.
@@ -82,7 +83,6 @@ final class AverageEngine implements AutoCloseable {
                 carries.add(select(average.carries(), indices));
             }
         }
-        TensorList watched;
         switch (key.rule()) {
             case AVERAGE -> {
                 int[] members = indices.stream().mapToInt(Integer::intValue).toArray();
@@ -95,20 +95,20 @@ final class AverageEngine implements AutoCloseable {
                                 targets,
                                 carries);
                 averaged.add(group);
-                watched = group.online();
             }
             case COPY, COPY_IF_CHANGED -> {
                 boolean onlyIfChanged = key.rule() == TrackedParameter.Rule.COPY_IF_CHANGED;
                 CopiedGroup group = new CopiedGroup(manager, onlyIfChanged, online, targets);
                 copied.add(group);
-                watched = group.online();
             }
             default -> {
                 return;
             }
         }
         if (key.onlineType().isFloating()) {
-            guarded.put(watched, indices.stream().map(i -> parameters.get(i).name()).toList());
+            guarded.put(
+                    new FiniteCheck(online, manager),
+                    indices.stream().map(i -> parameters.get(i).name()).toList());
         }
     }
 
@@ -130,8 +130,8 @@ final class AverageEngine implements AutoCloseable {
 
     /** Returns the name of a parameter with a value that is not a finite number, or null. */
     @Nullable String firstNonFinite() {
-        for (Map.Entry<TensorList, List<String>> entry : guarded.entrySet()) {
-            int index = ForeachOps.firstNonFinite(entry.getKey());
+        for (Map.Entry<FiniteCheck, List<String>> entry : guarded.entrySet()) {
+            int index = entry.getKey().firstNonFinite();
             if (index >= 0) {
                 return entry.getValue().get(index);
             }
@@ -143,6 +143,11 @@ final class AverageEngine implements AutoCloseable {
     void update(StepWeights[] weights, BitSet active) {
         averaged.forEach(group -> group.update(weights, active));
         copied.forEach(group -> group.update(active));
+    }
+
+    /** Puts an average into the trained weights that move it, for good. */
+    void writeBack(int average) {
+        averaged.forEach(group -> group.writeBack(average, trainable));
     }
 
     /** The share of values that a move by the weight would leave although they differ. */

@@ -246,20 +246,21 @@ public final class ForeachOps {
         return Holder.OPS.runDoubles("norms", arrays.handle());
     }
 
+    /** Returns the index of the first array with a value that is not finite, or -1. */
+    static int firstNonFinite(TensorList arrays) {
+        return (int) Holder.OPS.runLong("first_non_finite", arrays.handle());
+    }
+
     /**
-     * Returns the index of the first array with an infinite value or one that is not a number. One
-     * value travels to the host as long as there is none.
+     * Returns a number that is finite only if all values are.
      *
-     * @param arrays the arrays, of one floating-point type and on one device
-     * @return the index, or -1
+     * @param vectors arrays of one axis
+     * @param matrices arrays whose size is a multiple of 16
+     * @param others any arrays
      */
-    public static int firstNonFinite(TensorList arrays) {
-        long handle = arrays.handle();
-        // Finite values can have an infinite sum, so only a finite sum decides.
-        if (Holder.OPS.runBoolean("all_finite", handle)) {
-            return -1;
-        }
-        return (int) Holder.OPS.runLong("first_non_finite", handle);
+    static double finiteSum(TensorList vectors, TensorList matrices, TensorList others) {
+        return Holder.OPS.runDouble(
+                "finite_sum", vectors.handle(), matrices.handle(), others.handle());
     }
 
     /**

@@ -84,12 +84,15 @@ class Ops(Module):
     for i in range(torch.len(arrays)):
       torch.append(norms, float(values[i]))
     return norms
-  def all_finite(self: __torch__.Ops, arrays: List[Tensor]) -> bool:
+  def finite_sum(self: __torch__.Ops, vectors: List[Tensor], matrices: List[Tensor], others: List[Tensor]) -> float:
     sums = annotate(List[Tensor], [])
-    for i in range(torch.len(arrays)):
-      torch.append(sums, torch.sum(arrays[i]))
-    total = float(torch.sum(torch.stack(sums)))
-    return torch.eq(torch.sub(total, total), 0.0)
+    for i in range(torch.len(matrices)):
+      torch.append(sums, torch.sum(torch.reshape(matrices[i], [16, -1]), [1]))
+    if torch.gt(torch.len(vectors), 0):
+      torch.append(sums, torch.reshape(torch.sum(torch.cat(vectors)), [1]))
+    for j in range(torch.len(others)):
+      torch.append(sums, torch.reshape(torch.sum(others[j]), [1]))
+    return float(torch.sum(torch.cat(sums)))
   def first_non_finite(self: __torch__.Ops, arrays: List[Tensor]) -> int:
     found = -1
     for i in range(torch.len(arrays)):
