@@ -28,7 +28,8 @@ import org.slf4j.LoggerFactory;
  * }</pre>
  *
  * <p>All parameters are combined, running statistics too, whose variances can become negative:
- * recompute them for the synthesised weights. Integers are those of the latest snapshot used.
+ * {@link dev.penumbra.ema.RunningStatistics} recomputes them for the synthesised weights. Integers
+ * are those of the latest snapshot used.
  */
 public final class PostHocSynthesis {
 

@@ -76,11 +76,18 @@ public record Snapshot(String run, String average, AverageProfile profile, Path 
         try {
             AveragingRule rule = RuleJson.fromJson(text(metadata, "rule"));
             long step = Long.parseLong(text(metadata, "step"));
-            AverageProfile profile = new AverageProfile((DecaySchedule) rule, step);
+            AverageProfile profile = new AverageProfile(schedule(rule), step);
             return new Snapshot(text(metadata, "run"), text(metadata, "average"), profile, file);
-        } catch (IllegalArgumentException | ClassCastException e) {
+        } catch (IllegalArgumentException e) {
             throw new IOException("Cannot read " + file + ": " + e.getMessage(), e);
         }
+    }
+
+    private static DecaySchedule schedule(AveragingRule rule) {
+        if (rule instanceof DecaySchedule schedule) {
+            return schedule;
+        }
+        throw new IllegalArgumentException("its rule must depend on the step alone, got " + rule);
     }
 
     private static String text(Map<String, String> metadata, String name) {

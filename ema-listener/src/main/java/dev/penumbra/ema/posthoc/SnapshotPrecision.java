@@ -13,9 +13,9 @@ public enum SnapshotPrecision {
 
     /**
      * float16, for half the space: each value is rounded by up to 1/2048 of itself, below 6e-5 by
-     * up to 3e-8, and synthesis multiplies that by up to {@link Combination#amplification()}. That
-     * is more than late averages differ from one another, so it is for inspection rather than for
-     * weights that are used. An array with a value beyond 65504 keeps its type.
+     * up to 3e-8, and synthesis multiplies that by up to {@link Combination#amplification()}. Use
+     * it where that is small against what the averages differ by. An array with a value beyond
+     * 65504 keeps its type.
      */
     HALF;
 
