@@ -12,6 +12,7 @@ import dev.penumbra.torch.TensorList;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A linear combination of several sets of weights, \( \sum_i c_i \theta_i \), built one set at a
@@ -117,6 +118,18 @@ public final class WeightedSum implements AutoCloseable {
      *     caller closes them
      */
     public ModelWeights weights() {
+        return weights(1);
+    }
+
+    /** Returns the sum divided by a number; values that are not floating-point stay as they are. */
+    ModelWeights weights(double divisor) {
+        return weights(Map.of(), divisor);
+    }
+
+    /**
+     * Returns what {@link #weights(double)} would be if a set were added, or none if it is empty.
+     */
+    ModelWeights weights(Map<String, NDArray> addend, double divisor) {
         NDManager own = model.getNDManager().newSubManager();
         own.setName("weights");
         List<Entry> entries = new ArrayList<>();
@@ -125,11 +138,22 @@ public final class WeightedSum implements AutoCloseable {
                     Parameter parameter = java.util.Objects.requireNonNull(parameters.get(name));
                     DataType type =
                             TrackedParameter.averageType(parameter.getArray().getDataType());
-                    NDArray array = sum.toType(type, true);
+                    NDArray array = quotient(sum, addend.get(name), divisor, type);
                     array.attach(own);
                     entries.add(new Entry(name, parameter, array));
                 });
         return new ModelWeights(model, own, entries);
+    }
+
+    private static NDArray quotient(
+            NDArray sum, @Nullable NDArray addend, double divisor, DataType type) {
+        if (!type.isFloating()) {
+            return (addend == null ? sum : addend).duplicate();
+        }
+        try (NDArray total = addend == null ? sum.duplicate() : sum.add(addend)) {
+            total.divi(divisor);
+            return total.toType(type, true);
+        }
     }
 
     /** Frees the sum. */

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.ema;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import ai.djl.MalformedModelException;
+import ai.djl.Model;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Parameter;
+import ai.djl.nn.SequentialBlock;
+import ai.djl.nn.core.Linear;
+import ai.djl.nn.norm.BatchNorm;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+final class CheckpointFileTest {
+
+    @TempDir private Path directory;
+    private Model model;
+    private byte[] saved = new byte[0];
+    private final Map<String, NDArray> arrays = new LinkedHashMap<>();
+
+    private static Model model(int units, DataType type) {
+        Model model = Model.newInstance("small", "PyTorch");
+        model.setBlock(
+                new SequentialBlock()
+                        .add(Linear.builder().setUnits(units).build())
+                        .add(BatchNorm.builder().build()));
+        model.getBlock().initialize(model.getNDManager(), type, new Shape(1, 3));
+        return model;
+    }
+
+    @BeforeEach
+    void setUp() throws IOException {
+        model = model(4, DataType.FLOAT32);
+        Weights.move(model, 1);
+        saved = bytes(model);
+        model.getBlock()
+                .getParameters()
+                .forEach(pair -> arrays.put(pair.getKey(), pair.getValue().getArray()));
+    }
+
+    @AfterEach
+    void tearDown() {
+        model.close();
+    }
+
+    private byte[] bytes(Model of) throws IOException {
+        of.setProperty("Epoch", "0");
+        of.save(directory, "saved");
+        return Files.readAllBytes(directory.resolve("saved-0000.params"));
+    }
+
+    /** The model has its own arrays, with gradients, and saves the same bytes. */
+    private void assertUntouched() throws IOException {
+        for (var pair : model.getBlock().getParameters()) {
+            Parameter parameter = pair.getValue();
+            assertSame(arrays.get(pair.getKey()), parameter.getArray());
+            assertEquals(parameter.getArray().getShape(), parameter.getShape());
+            assertEquals(parameter.requiresGradient(), parameter.getArray().hasGradient());
+        }
+        assertArrayEquals(saved, bytes(model));
+    }
+
+    private void assertRefused(String reason, byte[] content) throws IOException {
+        Path file = directory.resolve("refused.params");
+        Files.write(file, content);
+        int managed = model.getNDManager().getManagedArrays().size();
+        Exception e =
+                assertThrows(MalformedModelException.class, () -> CheckpointFile.load(model, file));
+        assertEquals("Cannot load checkpoint from " + file + ": " + reason, e.getMessage());
+        assertEquals(managed, model.getNDManager().getManagedArrays().size());
+        assertUntouched();
+    }
+
+    @Test
+    void load_leavesTheModelAlone() throws Exception {
+        Path file = directory.resolve("saved-0000.params");
+        CheckpointFile.load(model, file).close();
+        assertUntouched();
+    }
+
+    @Test
+    void load_keepsNothingButTheValues() throws Exception {
+        Path file = directory.resolve("saved-0000.params");
+        try (ModelWeights weights = CheckpointFile.load(model, file)) {
+            assertEquals(6, weights.manager().getManagedArrays().size());
+        }
+    }
+
+    /** Memory of Java's that the engine must not keep is reused by other files. */
+    @Test
+    void load_valuesAreTheirOwn() throws Exception {
+        Path file = directory.resolve("saved-0000.params");
+        for (int i = 0; i < 20; i++) {
+            try (ModelWeights weights = CheckpointFile.load(model, file)) {
+                System.gc();
+                CheckpointFile.load(model, file).close();
+                weights.arrays()
+                        .forEach(
+                                (name, array) ->
+                                        assertArrayEquals(
+                                                Objects.requireNonNull(arrays.get(name))
+                                                        .toFloatArray(),
+                                                array.toFloatArray(),
+                                                name));
+            }
+        }
+    }
+
+    @Test
+    void otherShape_isNamed() throws Exception {
+        try (Model other = model(5, DataType.FLOAT32)) {
+            assertRefused(
+                    "parameter '01Linear_weight' is (5, 3) of float32 in the file and (4, 3) of"
+                            + " float32 in the model",
+                    bytes(other));
+        }
+    }
+
+    @Test
+    void otherType_isNamed() throws Exception {
+        try (Model other = model(4, DataType.FLOAT64)) {
+            assertRefused(
+                    "parameter '01Linear_weight' is (4, 3) of float64 in the file and (4, 3) of"
+                            + " float32 in the model",
+                    bytes(other));
+        }
+    }
+
+    @Test
+    void otherName_isNamed() throws Exception {
+        byte[] content = saved.clone();
+        content[indexOf(content, "gamma")] = 'G';
+        assertRefused(
+                "at parameter '02BatchNorm_gamma': Unexpected parameter name: Gamma, expected:"
+                        + " gamma",
+                content);
+    }
+
+    private static int indexOf(byte[] content, String text) {
+        byte[] wanted = text.getBytes(java.nio.charset.StandardCharsets.US_ASCII);
+        for (int i = 0; i < content.length; i++) {
+            if (Arrays.equals(wanted, 0, wanted.length, content, i, i + wanted.length)) {
+                return i;
+            }
+        }
+        throw new AssertionError(text);
+    }
+
+    /** The last parameter is marked as empty, and nothing follows. */
+    @Test
+    void emptyParameter_isNamed() throws Exception {
+        // A mark of two bytes, the version and the length come before the name.
+        byte[] content = Arrays.copyOf(saved, indexOf(saved, "runningVar") - 3);
+        content[content.length - 1] = 'N';
+        assertRefused("parameter '02BatchNorm_runningVar' has no values in the file", content);
+    }
+
+    /** Wherever it ends: in the header, in metadata, in a name or in values. */
+    @ParameterizedTest
+    @CsvSource({
+        "0, it must be a DJL parameter file of version 1",
+        "3, it must be a DJL parameter file of version 1",
+        "6, the file ends in its header",
+        "30, the file ends in its header",
+    })
+    void truncatedHeader_isRefused(int length, String reason) throws Exception {
+        assertRefused(reason, Arrays.copyOf(saved, length));
+    }
+
+    @Test
+    void truncatedValues_areRefusedWithTheParameter() throws Exception {
+        assertRefused(
+                "the file ends in parameter '02BatchNorm_runningVar'",
+                Arrays.copyOf(saved, saved.length - 1));
+        assertRefused(
+                "the file ends in parameter '01Linear_bias'",
+                Arrays.copyOf(saved, indexOf(saved, "bias") + 20));
+        assertRefused(
+                "the file ends in parameter '01Linear_weight'",
+                Arrays.copyOf(saved, indexOf(saved, "weight") + 3));
+    }
+
+    @Test
+    void longerFile_isRefused() throws Exception {
+        assertRefused("the file has more than the model", Arrays.copyOf(saved, saved.length + 1));
+    }
+
+    @Test
+    void otherVersion_isRefused() throws Exception {
+        byte[] content = saved.clone();
+        content[7] = 9;
+        assertRefused("it must be a DJL parameter file of version 1", content);
+    }
+
+    @Test
+    void damagedValues_areRefused() throws Exception {
+        byte[] content = saved.clone();
+        int at = indexOf(content, "NDAR");
+        content[at] = 'X';
+        assertRefused("at parameter '01Linear_weight': Malformed NDArray data", content);
+    }
+
+    @Test
+    void missingFile_isNamed() throws Exception {
+        Path file = directory.resolve("none-0001.params");
+        Exception e =
+                assertThrows(NoSuchFileException.class, () -> CheckpointFile.load(model, file));
+        assertEquals(file.toString(), e.getMessage());
+        assertUntouched();
+    }
+}
