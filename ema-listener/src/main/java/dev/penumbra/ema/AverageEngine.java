@@ -145,6 +145,11 @@ final class AverageEngine implements AutoCloseable {
         copied.forEach(group -> group.update(active));
     }
 
+    /** Puts an average into the trained weights that move it, for good. */
+    void writeBack(int average) {
+        averaged.forEach(group -> group.writeBack(average, trainable));
+    }
+
     /** The share of values that a move by the weight would leave although they differ. */
     double stalledShare(int average, double weight) {
         double share = 0;

@@ -16,13 +16,14 @@ import org.jspecify.annotations.Nullable;
  * nothing has to be exchanged or restored.
  *
  * <p>An average of another type or on another device than the block needs is converted once per
- * store.
+ * store. In training mode, blocks change their buffers, so they get copies of them.
  */
 final class AverageParameterStore extends ParameterStore {
 
     private final NDManager manager;
     private final IdentityHashMap<Parameter, NDArray> averages = new IdentityHashMap<>();
     private final IdentityHashMap<Parameter, NDArray> views = new IdentityHashMap<>();
+    private final IdentityHashMap<Parameter, NDArray> buffers = new IdentityHashMap<>();
 
     AverageParameterStore(NDManager manager, List<ModelWeights.Entry> entries) {
         super(manager, false);
@@ -45,7 +46,11 @@ final class AverageParameterStore extends ParameterStore {
                             + parameter.getName()
                             + "', which appeared after averaging began");
         }
-        return views.computeIfAbsent(parameter, key -> view(average, key, device));
+        NDArray view = views.computeIfAbsent(parameter, key -> view(average, key, device));
+        if (!training || parameter.requiresGradient()) {
+            return view;
+        }
+        return buffers.computeIfAbsent(parameter, key -> view.duplicate());
     }
 
     /**

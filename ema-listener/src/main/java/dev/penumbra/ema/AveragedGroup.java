@@ -44,6 +44,7 @@ final class AveragedGroup implements AutoCloseable {
     private final int[] members;
     private final List<List<NDArray>> averages;
     private final List<List<NDArray>> carries;
+    private final List<NDArray> onlineArrays;
     private final List<NDArray> sources;
     private final TensorList online;
     private final @Nullable TensorList stage;
@@ -69,6 +70,7 @@ final class AveragedGroup implements AutoCloseable {
         this.manager = manager;
         this.arithmetic = arithmetic;
         this.members = members;
+        this.onlineArrays = onlineArrays;
         this.averages = averages;
         this.carries = carries;
         online = TensorList.of(onlineArrays).attach(manager);
@@ -198,9 +200,17 @@ final class AveragedGroup implements AutoCloseable {
         }
     }
 
-    /** Takes the online values into one average as they are. */
-    void copyOnline(int average) {
-        ForeachOps.copy(whole.get(average), online);
+    /** Puts an average into the online values of those parameters that are trained. */
+    void writeBack(int average, boolean[] trainable) {
+        List<NDArray> targets = new ArrayList<>();
+        List<NDArray> values = new ArrayList<>();
+        for (int m = 0; m < members.length; m++) {
+            if (trainable[members[m]]) {
+                targets.add(onlineArrays.get(m));
+                values.add(averages.get(average).get(m));
+            }
+        }
+        WeightSwap.copy(targets, values);
     }
 
     /** The share of the values that a move by the weight would leave although they differ. */

@@ -168,9 +168,22 @@ public final class ModelWeights implements AutoCloseable {
      * @return the outputs, on the manager of the inputs
      */
     public NDList forward(NDList inputs) {
+        return forward(inputs, false);
+    }
+
+    /**
+     * Runs the model with these weights, optionally in training mode: then dropout is on and
+     * BatchNorm normalizes by the statistics of the batch. Neither these weights nor the model's
+     * change, running statistics included, and no gradient flows into these weights.
+     *
+     * @param inputs the inputs of the block
+     * @param training whether to run in training mode
+     * @return the outputs, on the manager of the inputs
+     */
+    public NDList forward(NDList inputs, boolean training) {
         requireUsable();
         try (NDManager scope = manager.newSubManager()) {
-            NDList outputs = model.getBlock().forward(parameterStore(scope), inputs, false);
+            NDList outputs = model.getBlock().forward(parameterStore(scope), inputs, training);
             // An operation on a parameter leaves its result on the parameter's manager.
             outputs.attach(inputs.getManager());
             return outputs;
@@ -179,7 +192,7 @@ public final class ModelWeights implements AutoCloseable {
 
     /**
      * Returns a parameter store that answers with these weights, for code that calls {@code
-     * block.forward(store, inputs, false)} itself. It is valid until the weights change.
+     * block.forward(store, inputs, training)} itself. It is valid until the weights change.
      *
      * @param scope the manager of what must be converted to another type or device
      * @return the store

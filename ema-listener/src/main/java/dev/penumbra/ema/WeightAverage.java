@@ -9,6 +9,7 @@ import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.translate.TranslateException;
+import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import java.io.IOException;
@@ -32,6 +33,8 @@ public final class WeightAverage implements AutoCloseable {
     private boolean started;
     private double weight = 1;
     private double decay;
+    private long movedAt;
+    private long recomputedAt;
 
     WeightAverage(WeightAverages owner, String name, int index, ModelWeights weights) {
         this.owner = owner;
@@ -72,6 +75,7 @@ public final class WeightAverage implements AutoCloseable {
     /** Tells that a step has moved the average. */
     void moved(long atStep, double byWeight) {
         started = true;
+        movedAt = atStep;
         weight = byWeight;
         decay = rule() instanceof DecaySchedule schedule ? schedule.decayAt(atStep) : 1 - byWeight;
     }
@@ -175,20 +179,34 @@ public final class WeightAverage implements AutoCloseable {
      * @throws IllegalStateException if no step has moved the average
      */
     public NDList forward(NDList inputs) {
-        requireStarted();
+        requireCurrent();
         return weights.forward(inputs);
     }
 
     /**
+     * Runs the model with averaged weights, optionally in training mode.
+     *
+     * @param inputs the inputs of the block
+     * @param training whether to run in training mode
+     * @return the outputs, on the manager of the inputs
+     * @throws IllegalStateException if no step has moved the average
+     * @see ModelWeights#forward(NDList, boolean)
+     */
+    public NDList forward(NDList inputs, boolean training) {
+        requireCurrent();
+        return weights.forward(inputs, training);
+    }
+
+    /**
      * Returns a parameter store that answers with averaged weights, for code that calls {@code
-     * block.forward(store, inputs, false)} itself. It is valid until the next update.
+     * block.forward(store, inputs, training)} itself. It is valid until the next update.
      *
      * @param scope the manager of what must be converted to another type or device
      * @return the store
      * @throws IllegalStateException if no step has moved the average
      */
     public ParameterStore parameterStore(NDManager scope) {
-        requireStarted();
+        requireCurrent();
         return weights.parameterStore(scope);
     }
 
@@ -205,7 +223,7 @@ public final class WeightAverage implements AutoCloseable {
      */
     public Map<String, Float> evaluate(Trainer trainer, Dataset dataset)
             throws IOException, TranslateException {
-        requireStarted();
+        requireCurrent();
         return weights.evaluate(trainer, dataset);
     }
 
@@ -219,7 +237,7 @@ public final class WeightAverage implements AutoCloseable {
      * @see ModelWeights#swapIn
      */
     public SwapScope swapIn() {
-        requireStarted();
+        requireCurrent();
         owner.current();
         return weights.swapIn();
     }
@@ -231,7 +249,7 @@ public final class WeightAverage implements AutoCloseable {
      * @throws IllegalStateException if no step has moved the average
      */
     public void copyToModel() {
-        requireStarted();
+        requireCurrent();
         owner.current();
         weights.copyToModel();
     }
@@ -250,7 +268,7 @@ public final class WeightAverage implements AutoCloseable {
      * @throws IllegalStateException if no step has moved the average
      */
     public Path save(Path directory, String name) throws IOException {
-        requireStarted();
+        requireCurrent();
         owner.current();
         Map<String, String> properties = new LinkedHashMap<>();
         properties.put("ema_step", Long.toString(step()));
@@ -259,8 +277,58 @@ public final class WeightAverage implements AutoCloseable {
         return weights.save(directory, name, properties);
     }
 
+    /**
+     * Computes the running statistics of the averaged weights over data. An average whose settings
+     * say {@link Treatments.Treatment#RECOMPUTE} needs it after its latest move, before it is run,
+     * saved or put into the model; {@link #snapshot()} and {@link WeightAverages#blend} take the
+     * statistics as they are.
+     *
+     * @param trainer the trainer
+     * @param dataset the data, without its labels
+     * @throws IOException if the data cannot be read
+     * @throws TranslateException if the data cannot be prepared
+     * @throws IllegalStateException if no step has moved the average
+     * @see RunningStatistics#recompute(ModelWeights, Trainer, Dataset)
+     */
+    public void recomputeStatistics(Trainer trainer, Dataset dataset)
+            throws IOException, TranslateException {
+        requireStarted();
+        RunningStatistics.recompute(weights, trainer, dataset);
+        recomputedAt = movedAt;
+    }
+
+    /**
+     * Computes the running statistics of the averaged weights over data.
+     *
+     * @param data the inputs of the block, batch by batch; they stay the caller's
+     * @throws IllegalStateException if no step has moved the average
+     * @see #recomputeStatistics(Trainer, Dataset)
+     */
+    public void recomputeStatistics(Iterable<NDList> data) {
+        requireStarted();
+        RunningStatistics.recompute(weights, data);
+        recomputedAt = movedAt;
+    }
+
+    boolean isStarted() {
+        return started;
+    }
+
     ModelWeights weights() {
         return weights;
+    }
+
+    /** Checks that a step has moved the average and that its running statistics belong to it. */
+    private void requireCurrent() {
+        requireStarted();
+        if (recomputedAt < movedAt
+                && config().treatments().statistics() == Treatment.RECOMPUTE
+                && RunningStatistics.areIn(owner.model().getBlock())) {
+            throw new IllegalStateException(
+                    "running statistics must be recomputed: call recomputeStatistics(...) after"
+                            + " step "
+                            + movedAt);
+        }
     }
 
     void requireStarted() {

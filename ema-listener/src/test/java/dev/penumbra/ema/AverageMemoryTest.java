@@ -2,6 +2,7 @@
 package dev.penumbra.ema;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.djl.Model;
@@ -16,6 +17,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -116,6 +118,26 @@ final class AverageMemoryTest {
                         try (NDManager scope = model.getNDManager().newSubManager()) {
                             average.forward(new NDList(Weights.images(scope, 4)));
                         }
+                    });
+        }
+    }
+
+    /** Some of the passes end with an exception. */
+    @Test
+    void recomputations() {
+        try (Model model = Weights.initialized();
+                ModelWeights weights = ModelWeights.copyOf(model)) {
+            NDList images = new NDList(Weights.images(model.getNDManager(), 4));
+            assertFlat(
+                    model,
+                    1000,
+                    () -> {
+                        RunningStatistics.recompute(weights, List.of(images, images));
+                        assertThrows(
+                                IllegalArgumentException.class,
+                                () ->
+                                        RunningStatistics.recompute(
+                                                weights, List.of(images, new NDList())));
                     });
         }
     }

@@ -244,6 +244,13 @@ final class NativeMemoryTest {
         }
     }
 
+    @Test
+    void leastSquares() {
+        double[][] matrix = {{2, 1}, {1, 2}};
+        double[] right = {1, 0};
+        assertFlat(CALLS, BOUND_KIB, () -> LinearAlgebra.leastSquares(matrix, right, 0));
+    }
+
     /** The lists of a failed call, 40 MB in a round, are released like those of any other. */
     @Test
     void failedLerp() {

@@ -22,8 +22,12 @@ public record BiasCorrectedDecay(double decay) implements DecaySchedule {
 
     @Override
     public double decayAt(long step) {
-        Arguments.requireStep(step);
-        return step <= 1 ? 0 : decay * settled(step - 1) / settled(step);
+        if (step <= 1) {
+            Arguments.requireStep(step);
+            return 0;
+        }
+        double weight = weightAt(step);
+        return weight < 0.5 ? 1 - weight : decay * settled(step - 1) / settled(step);
     }
 
     @Override

@@ -25,6 +25,7 @@ public sealed interface DecaySchedule extends AveragingRule
                 PowerFunction,
                 RatioWarmup,
                 Shifted,
+                SinglePrecisionWarmup,
                 StartAfter,
                 StopAfter,
                 TwoStageWarmup {

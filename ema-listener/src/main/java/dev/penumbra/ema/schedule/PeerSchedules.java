@@ -100,8 +100,7 @@ public final class PeerSchedules {
             double power,
             double minValue) {
         DecaySchedule warmup =
-                new InversePowerWarmup(
-                        beta, invGamma, power, Math.min(minValue, beta), updateAfterStep);
+                new SinglePrecisionWarmup(beta, invGamma, power, minValue, updateAfterStep);
         return every(updateEvery, 1, warmup, Mode.STEP);
     }
 
@@ -352,9 +351,10 @@ public final class PeerSchedules {
      */
     public static DecaySchedule fairseq(double emaDecay, long emaStartUpdate, long emaUpdateFreq) {
         Arguments.requireNotNegative("emaStartUpdate", emaStartUpdate);
-        long copies = Math.max(0, emaStartUpdate - 1);
-        DecaySchedule decay = new Delayed(copies, new ConstantDecay(emaDecay));
-        return every(emaUpdateFreq, emaUpdateFreq, decay, Mode.STEP);
+        DecaySchedule decay = new ConstantDecay(emaDecay);
+        DecaySchedule delayed =
+                emaStartUpdate == 0 ? decay : new Delayed(emaStartUpdate - 1, decay);
+        return every(emaUpdateFreq, emaUpdateFreq, delayed, Mode.STEP);
     }
 
     /**

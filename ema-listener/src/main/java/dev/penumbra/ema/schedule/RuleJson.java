@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.schedule;
 
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
 import com.google.gson.Strictness;
-import com.google.gson.stream.JsonReader;
-import com.google.gson.stream.JsonToken;
-import java.io.IOException;
-import java.io.StringReader;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
@@ -21,6 +18,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Averaging rules as JSON: {@code {"type":"ConstantDecay","decay":0.9999}}.
@@ -31,6 +29,7 @@ import java.util.TreeMap;
  */
 public final class RuleJson {
 
+    private static final Gson GSON = new GsonBuilder().setStrictness(Strictness.STRICT).create();
     private static final String TYPE = "type";
     private static final String INFINITY = "Infinity";
     private static final SortedMap<String, Class<?>> TYPES = new TreeMap<>();
@@ -102,15 +101,10 @@ public final class RuleJson {
         return object;
     }
 
-    private static JsonElement parse(String json) {
-        try (JsonReader reader = new JsonReader(new StringReader(json))) {
-            reader.setStrictness(Strictness.STRICT);
-            JsonElement element = JsonParser.parseReader(reader);
-            if (reader.peek() != JsonToken.END_DOCUMENT) {
-                throw rejected("rule", "one JSON object", json);
-            }
-            return element;
-        } catch (JsonParseException | IOException e) {
+    private static @Nullable JsonElement parse(String json) {
+        try {
+            return GSON.fromJson(json, JsonElement.class);
+        } catch (JsonParseException e) {
             throw new IllegalArgumentException("rule must be JSON, got " + json, e);
         }
     }
@@ -172,7 +166,7 @@ public final class RuleJson {
         return items;
     }
 
-    private static Object readRecord(String name, Class<?> expected, JsonElement json) {
+    private static Object readRecord(String name, Class<?> expected, @Nullable JsonElement json) {
         if (!(json instanceof JsonObject object)) {
             throw rejected(name, "an object", json);
         }
@@ -238,7 +232,8 @@ public final class RuleJson {
         }
     }
 
-    private static IllegalArgumentException rejected(String name, String rule, Object got) {
+    private static IllegalArgumentException rejected(
+            String name, String rule, @Nullable Object got) {
         return new IllegalArgumentException(name + " must be " + rule + ", got " + got);
     }
 }
