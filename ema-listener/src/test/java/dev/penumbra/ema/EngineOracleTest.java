@@ -181,6 +181,7 @@ final class EngineOracleTest {
                 config.precision(),
                 config.arithmetic(),
                 config.nonFinite(),
+                config.writeBack(),
                 config.device());
     }
 
