@@ -2,6 +2,7 @@
 package dev.penumbra.examples;
 
 import dev.penumbra.examples.benchmark.BenchmarkCommand;
+import dev.penumbra.examples.cifar10.PostHocCifar10;
 import dev.penumbra.examples.cifar10.TrainCifar10WithEma;
 import dev.penumbra.examples.data.DataException;
 import dev.penumbra.examples.precision.PrecisionCommand;
@@ -23,6 +24,7 @@ import picocli.CommandLine.Command;
         synopsisSubcommandLabel = "PROGRAM",
         commandListHeading = "%nPrograms:%n",
         subcommands = {
+            PostHocCifar10.class,
             TrainCifar10WithEma.class,
             PrecisionCommand.class,
             ReportCommand.class,

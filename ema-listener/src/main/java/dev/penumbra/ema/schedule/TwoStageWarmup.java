@@ -5,7 +5,7 @@ package dev.penumbra.ema.schedule;
  * A decay that moves in two straight lines: to a middle value and from there to the final one.
  *
  * <p>\[ \beta_t = b_0 + (b_1 - b_0)\, t / T_1 \quad (t \le T_1), \qquad \beta_t = b_1 + (b_2 -
- * b_1)(t - T_1) / T_2 \quad (T_1 < t \le T_1 + T_2) \]
+ * b_1)(t - T_1) / T_2 \quad (T_1 \lt t \le T_1 + T_2) \]
  *
  * <p>and \( b_2 \) afterwards.
  *
