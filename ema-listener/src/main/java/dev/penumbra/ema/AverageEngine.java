@@ -4,6 +4,7 @@ package dev.penumbra.ema;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import dev.penumbra.torch.FiniteCheck;
 import dev.penumbra.torch.ForeachOps;
@@ -27,6 +28,8 @@ final class AverageEngine implements AutoCloseable {
             Device onlineDevice,
             DataType averageType,
             Device averageDevice) {}
+
+    private static final NDIndex EVERYTHING = new NDIndex("...");
 
     private final NDManager manager;
     private final List<TrackedParameter> parameters;
@@ -100,15 +103,24 @@ final class AverageEngine implements AutoCloseable {
                 boolean onlyIfChanged = key.rule() == TrackedParameter.Rule.COPY_IF_CHANGED;
                 CopiedGroup group = new CopiedGroup(manager, onlyIfChanged, online, targets);
                 copied.add(group);
+                // What an average lacked is no part of a copy.
+                carries.forEach(each -> each.forEach(carry -> carry.set(EVERYTHING, 0)));
             }
             default -> {
                 return;
             }
         }
-        if (key.onlineType().isFloating()) {
+        guard(key, indices);
+    }
+
+    /** Constants may be infinite, such as the mask of an attention, and move no average. */
+    private void guard(Key key, List<Integer> indices) {
+        boolean constant = key.rule() == TrackedParameter.Rule.COPY_IF_CHANGED;
+        List<Integer> moving = indices.stream().filter(i -> !constant || trainable[i]).toList();
+        if (key.onlineType().isFloating() && !moving.isEmpty()) {
             guarded.put(
-                    new FiniteCheck(online, manager),
-                    indices.stream().map(i -> parameters.get(i).name()).toList());
+                    new FiniteCheck(select(List.of(onlineArrays), moving), manager),
+                    moving.stream().map(i -> parameters.get(i).name()).toList());
         }
     }
 

@@ -157,7 +157,7 @@ final class AveragedGroup implements AutoCloseable {
         List<Integer> owners = new ArrayList<>();
         int[] moving = active.stream().toArray();
         for (int m = 0; m < members.length; m++) {
-            long rows = sources.get(m).getShape().dimension() == 0 ? 1 : sources.get(m).size(0);
+            long rows = rows(sources.get(m));
             long step = rowsPerPiece(sources.get(m), rows);
             for (long begin = 0; begin < rows; begin += step) {
                 owners.add(members[m]);
@@ -178,8 +178,13 @@ final class AveragedGroup implements AutoCloseable {
                 owners);
     }
 
+    /** A scalar and an array without elements are cut as one row. */
+    private static long rows(NDArray array) {
+        return array.getShape().dimension() == 0 ? 1 : Math.max(1, array.size(0));
+    }
+
     private static long rowsPerPiece(NDArray array, long rows) {
-        long perRow = Math.max(1, array.size() / Math.max(1, rows));
+        long perRow = Math.max(1, array.size() / rows);
         return Math.max(1, PIECE / perRow);
     }
 
