@@ -4,7 +4,6 @@ package dev.penumbra.ema;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import dev.penumbra.torch.FiniteCheck;
 import dev.penumbra.torch.ForeachOps;
@@ -28,8 +27,6 @@ final class AverageEngine implements AutoCloseable {
             Device onlineDevice,
             DataType averageType,
             Device averageDevice) {}
-
-    private static final NDIndex EVERYTHING = new NDIndex("...");
 
     private final NDManager manager;
     private final List<TrackedParameter> parameters;
@@ -104,13 +101,19 @@ final class AverageEngine implements AutoCloseable {
                 CopiedGroup group = new CopiedGroup(manager, onlyIfChanged, online, targets);
                 copied.add(group);
                 // What an average lacked is no part of a copy.
-                carries.forEach(each -> each.forEach(carry -> carry.set(EVERYTHING, 0)));
+                carries.forEach(each -> each.forEach(AverageEngine::clear));
             }
             default -> {
                 return;
             }
         }
         guard(key, indices);
+    }
+
+    private static void clear(NDArray carry) {
+        try (NDArray zeros = carry.zerosLike()) {
+            WeightSwap.copy(List.of(carry), List.of(zeros));
+        }
     }
 
     /** Constants may be infinite, such as the mask of an attention, and move no average. */

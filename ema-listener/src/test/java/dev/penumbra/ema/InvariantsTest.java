@@ -203,8 +203,7 @@ final class InvariantsTest {
         Parameter moving = ArrayBlock.weight(model, "moving", 0);
         EmaConfig config =
                 EmaConfig.of(new ConstantDecay(0.5))
-                        .withGroups(
-                                new Group("rest", new StartAfter(100, new ConstantDecay(0.5))))
+                        .withGroups(new Group("rest", new StartAfter(100, new ConstantDecay(0.5))))
                         .withArithmetic(arithmetic)
                         .withNonFinite(NonFinite.OFF);
         try (WeightAverage average = WeightAverage.of(model, config)) {
@@ -264,7 +263,8 @@ final class InvariantsTest {
         Parameter first = ArrayBlock.add(model, "first", Parameter.Type.WEIGHT, array, true);
         ArrayBlock.add(model, "second", Parameter.Type.WEIGHT, array, true);
         ArrayBlock.weight(model, "third", 1);
-        try (WeightAverage average = WeightAverage.of(model, EmaConfig.of(new ConstantDecay(0.5)))) {
+        try (WeightAverage average =
+                WeightAverage.of(model, EmaConfig.of(new ConstantDecay(0.5)))) {
             ArrayBlock.set(first, 16);
             average.update();
             for (int round = 0; round < 2; round++) {
@@ -324,8 +324,7 @@ final class InvariantsTest {
             Map<String, ByteBuffer> averaged = Weights.averaged(average);
             ArrayDataset data = TestModels.images(trainer.getManager(), 16, 4);
             ArithmeticException failure =
-                    assertThrows(
-                            ArithmeticException.class, () -> average.evaluate(trainer, data));
+                    assertThrows(ArithmeticException.class, () -> average.evaluate(trainer, data));
             assertEquals("batch", failure.getMessage());
             assertThrows(
                     ArithmeticException.class,

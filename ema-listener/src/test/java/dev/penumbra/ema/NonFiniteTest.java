@@ -168,8 +168,7 @@ final class NonFiniteTest {
     }
 
     private static double step(float average, float online, double weight, boolean fused) {
-        return Recurrence.step(
-                Arithmetic.LERP, DataType.FLOAT32, average, online, weight, fused);
+        return Recurrence.step(Arithmetic.LERP, DataType.FLOAT32, average, online, weight, fused);
     }
 
     @ParameterizedTest(name = "seed {0}")
@@ -339,8 +338,7 @@ final class NonFiniteTest {
                     averages.update();
                     assertEquals(1, averages.skippedSteps(), type.toString());
                     assertEquals(0, Weights.array(averages.main(), "weight").getFloat());
-                    assertArrayEquals(
-                            new float[] {0, 0}, Weights.values(averages.main(), "other"));
+                    assertArrayEquals(new float[] {0, 0}, Weights.values(averages.main(), "other"));
                 }
             }
         }
@@ -355,7 +353,8 @@ final class NonFiniteTest {
             NDArray values = model.getNDManager().create(new float[] {0, infinite}).duplicate();
             ArrayBlock.add(model, "mask", Parameter.Type.OTHER, values, false);
             Parameter frozen =
-                    ArrayBlock.add(model, "frozen", Parameter.Type.WEIGHT, values.duplicate(), true);
+                    ArrayBlock.add(
+                            model, "frozen", Parameter.Type.WEIGHT, values.duplicate(), true);
             frozen.freeze(true);
             try (WeightAverages averages = WeightAverages.of(model, config(NonFinite.SKIP))) {
                 ArrayBlock.set(weight, 8);
@@ -375,9 +374,7 @@ final class NonFiniteTest {
     void stepWithoutAMove_isNotLookedAt() {
         try (Model model = ArrayBlock.model()) {
             Parameter weight = ArrayBlock.weight(model, "weight", 0);
-            EmaConfig config =
-                    EmaConfig.of(
-                            Every.of(2, new ConstantDecay(0.5)));
+            EmaConfig config = EmaConfig.of(Every.of(2, new ConstantDecay(0.5)));
             try (WeightAverages averages = WeightAverages.of(model, config)) {
                 ArrayBlock.set(weight, Float.NaN);
                 averages.update();
@@ -406,8 +403,7 @@ final class NonFiniteTest {
     }
 
     static Stream<AveragingRule> gradientRules() {
-        return Stream.of(
-                new GradientAdaptive(0.5), new LayerwiseGradient(new ConstantDecay(0.5)));
+        return Stream.of(new GradientAdaptive(0.5), new LayerwiseGradient(new ConstantDecay(0.5)));
     }
 
     /** Whatever the policy for weights is: no decay follows from such a norm. */
@@ -422,8 +418,7 @@ final class NonFiniteTest {
                 run.keep();
                 if (policy == NonFinite.FAIL) {
                     ArithmeticException failure =
-                            assertThrows(
-                                    ArithmeticException.class, () -> run.step(Float.NaN));
+                            assertThrows(ArithmeticException.class, () -> run.step(Float.NaN));
                     assertEquals(
                             "'gradients' must be finite, got an infinite value or NaN after step"
                                     + " 2",

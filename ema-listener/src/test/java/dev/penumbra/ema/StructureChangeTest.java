@@ -263,7 +263,8 @@ final class StructureChangeTest {
 
     @Test
     void layerSharedLater_isAveragedOnce() {
-        try (WeightAverage average = WeightAverage.of(model, EmaConfig.of(new ConstantDecay(0.5)))) {
+        try (WeightAverage average =
+                WeightAverage.of(model, EmaConfig.of(new ConstantDecay(0.5)))) {
             average.update();
             block.add(block.getChildren().valueAt(0));
             Parameter bias = block.getParameters().get("03Linear_bias");
