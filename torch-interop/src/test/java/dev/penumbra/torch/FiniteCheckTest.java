@@ -41,6 +41,9 @@ final class FiniteCheckTest {
                     new Shape(1, 15),
                     new Shape(1, 16),
                     new Shape(1, 17),
+                    new Shape((1 << 13) - 1),
+                    new Shape(1 << 13),
+                    new Shape((1 << 13) + 1),
                     new Shape((1 << 16) - 1),
                     new Shape(1 << 16),
                     new Shape((1 << 16) + 1),
@@ -223,7 +226,7 @@ final class FiniteCheckTest {
                 new FiniteCheck(List.of(manager.zeros(new Shape(2, 2)), array), manager);
         array.close();
         IllegalStateException e = assertThrows(IllegalStateException.class, check::firstNonFinite);
-        assertEquals("The array at index 0 of 1 is closed", e.getMessage());
+        assertEquals("The array at index 1 of 2 is closed", e.getMessage());
     }
 
     @Test
