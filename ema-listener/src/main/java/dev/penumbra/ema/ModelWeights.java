@@ -250,6 +250,26 @@ public final class ModelWeights implements AutoCloseable {
         return swap != null;
     }
 
+    /** Takes the model's values, if the model still has these parameters; tells whether it has. */
+    boolean takeFromModel() {
+        List<Parameter> parameters = List.copyOf(parametersOf(model.getBlock()).values());
+        boolean same = parameters.size() == entries.size();
+        for (int i = 0; same && i < parameters.size(); i++) {
+            NDArray online = parameters.get(i).getArray();
+            NDArray array = entries.get(i).array();
+            same =
+                    parameters.get(i) == entries.get(i).parameter()
+                            && online.getShape().equals(array.getShape())
+                            && online.getDataType() == array.getDataType();
+        }
+        if (same) {
+            WeightSwap.copy(
+                    entries.stream().map(Entry::array).toList(),
+                    parameters.stream().map(Parameter::getArray).toList());
+        }
+        return same;
+    }
+
     /** Checks that the model's arrays still have the shapes of these. */
     void requireShapes() {
         for (Entry entry : entries) {

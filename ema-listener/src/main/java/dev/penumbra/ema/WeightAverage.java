@@ -198,6 +198,30 @@ public final class WeightAverage implements AutoCloseable {
     }
 
     /**
+     * Returns the distance of the online weights from the average as a term of the loss, which
+     * pulls the weights towards the average.
+     *
+     * <p>\[ P(\theta) = \frac{\lambda}{2} \sum_i (\theta_i - \bar\theta_i)^2, \qquad \nabla P =
+     * \lambda (\theta - \bar\theta) \]
+     *
+     * <p>The sum is over the weights that are trained and averaged. No gradient flows into the
+     * average. Before the first step the average is that of the initial weights. Results of an
+     * operation on the penalty belong to its manager, so add it to the loss, {@code
+     * loss.add(penalty)}, or attach it to the batch's manager.
+     *
+     * @param strength the strength \( \lambda \), finite and at least 0
+     * @return the penalty, on the model's manager; (), the caller closes it
+     * @throws IllegalArgumentException if the strength is out of range
+     * @throws IllegalStateException if the average is closed or swapped in, or no weight is trained
+     *     and averaged
+     */
+    public NDArray penalty(double strength) {
+        owner.requireUsable();
+        return AveragePenalty.of(
+                owner.model(), owner.current(), config().treatments(), weights, strength);
+    }
+
+    /**
      * Returns a parameter store that answers with averaged weights, for code that calls {@code
      * block.forward(store, inputs, training)} itself. It is valid until the next update.
      *

@@ -4,16 +4,22 @@ package dev.penumbra.ema;
 import ai.djl.Model;
 import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Parameter;
+import ai.djl.training.Trainer;
+import ai.djl.training.dataset.Dataset;
+import ai.djl.training.evaluator.Evaluator;
+import ai.djl.translate.TranslateException;
 import dev.penumbra.ema.EmaConfig.NonFinite;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.StepInterval;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -319,6 +325,64 @@ public final class WeightAverages implements AutoCloseable {
                     });
             return sum.weights();
         }
+    }
+
+    /**
+     * Evaluates every average with the loss and the evaluators of a trainer, one pass over the data
+     * each.
+     *
+     * @param trainer the trainer
+     * @param dataset the data
+     * @return the value of each evaluator, by its name, by the name of the average
+     * @throws IOException if the data cannot be read
+     * @throws TranslateException if the data cannot be prepared
+     * @throws IllegalStateException if one of the averages has not been updated yet
+     */
+    public Map<String, Map<String, Float>> evaluate(Trainer trainer, Dataset dataset)
+            throws IOException, TranslateException {
+        averages.values().forEach(WeightAverage::requireStarted);
+        Map<String, Map<String, Float>> values = new LinkedHashMap<>();
+        for (WeightAverage average : averages.values()) {
+            values.put(average.name(), average.evaluate(trainer, dataset));
+        }
+        return values;
+    }
+
+    /**
+     * Returns the average with the best value of an evaluator; of equal ones the first.
+     *
+     * @param trainer the trainer
+     * @param dataset the data, other than that of the final test
+     * @param evaluator the name of an evaluator of the trainer, the loss among them
+     * @param goal whether higher or lower values are better; NaN never wins
+     * @return the average, which stays this object's
+     * @throws IOException if the data cannot be read
+     * @throws TranslateException if the data cannot be prepared
+     * @throws IllegalArgumentException if the trainer has no such evaluator
+     * @throws ArithmeticException if the value of all averages is NaN
+     * @throws IllegalStateException if one of the averages has not been updated yet
+     */
+    public WeightAverage best(Trainer trainer, Dataset dataset, String evaluator, Goal goal)
+            throws IOException, TranslateException {
+        List<String> known = trainer.getEvaluators().stream().map(Evaluator::getName).toList();
+        if (!known.contains(evaluator)) {
+            throw new IllegalArgumentException(
+                    "evaluator must be one of " + known + ", got " + evaluator);
+        }
+        String best = "";
+        float bestValue = Float.NaN;
+        for (Map.Entry<String, Map<String, Float>> entry : evaluate(trainer, dataset).entrySet()) {
+            float value = Objects.requireNonNull(entry.getValue().get(evaluator));
+            if (goal.isBetter(value, bestValue)) {
+                best = entry.getKey();
+                bestValue = value;
+            }
+        }
+        if (best.isEmpty()) {
+            throw new ArithmeticException(
+                    evaluator + " must be a number for at least one average, got NaN for all");
+        }
+        return get(best);
     }
 
     void requireUsable() {

@@ -5,8 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ai.djl.MalformedModelException;
 import ai.djl.Model;
 import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -32,6 +34,7 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -149,6 +152,73 @@ final class AverageMemoryTest {
                                         RunningStatistics.recompute(
                                                 weights, List.of(images, new NDList())));
                     });
+        }
+    }
+
+    @Test
+    void penalties() {
+        try (Model model = Weights.initialized();
+                WeightAverage average = WeightAverage.of(model, CONFIG)) {
+            assertFlat(
+                    model,
+                    1000,
+                    () -> {
+                        try (NDManager scope = model.getNDManager().newSubManager();
+                                GradientCollector collector =
+                                        Engine.getInstance().newGradientCollector()) {
+                            NDArray penalty = average.penalty(1);
+                            penalty.attach(scope);
+                            collector.backward(penalty);
+                        }
+                    });
+        }
+    }
+
+    @Test
+    void softUpdates() {
+        try (Model model = Weights.initialized();
+                Model online = Weights.initialized();
+                SoftUpdate update = SoftUpdate.of(model.getBlock(), online.getBlock())) {
+            assertFlat(
+                    model,
+                    2000,
+                    () -> {
+                        update.update(0.5);
+                        SoftUpdate.of(model.getBlock(), online.getBlock()).close();
+                    });
+        }
+    }
+
+    @Test
+    void snapshots() {
+        try (Model model = Weights.initialized();
+                LatestAverage latest = new LatestAverage(2, 1)) {
+            latest.take(model);
+            latest.take(model);
+            assertFlat(
+                    model,
+                    1000,
+                    () -> {
+                        latest.take(model);
+                        latest.weights().close();
+                    });
+        }
+    }
+
+    @Test
+    void checkpoints(@TempDir Path directory) throws IOException {
+        try (Model model = Weights.initialized();
+                ModelWeights weights = ModelWeights.copyOf(model)) {
+            Path file = weights.save(directory, "model");
+            assertFlat(model, 500, () -> read(model, file));
+        }
+    }
+
+    private static void read(Model model, Path file) {
+        try {
+            CheckpointAverage.uniform(model, List.of(file)).close();
+        } catch (IOException | MalformedModelException e) {
+            throw new AssertionError(e);
         }
     }
 
