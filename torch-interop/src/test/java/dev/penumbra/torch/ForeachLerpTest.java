@@ -34,9 +34,9 @@ final class ForeachLerpTest {
     };
 
     private NDManager manager;
-    private Random random;
-    private NDList target;
-    private NDList source;
+    private Random random = new Random(0);
+    private NDList target = new NDList();
+    private NDList source = new NDList();
 
     @BeforeEach
     void setUp() {
