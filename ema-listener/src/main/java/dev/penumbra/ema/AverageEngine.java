@@ -5,6 +5,7 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
+import dev.penumbra.torch.FiniteCheck;
 import dev.penumbra.torch.ForeachOps;
 import dev.penumbra.torch.TensorList;
 import java.util.ArrayList;
@@ -35,7 +36,7 @@ final class AverageEngine implements AutoCloseable {
     private final boolean[] trainable;
     private final List<AveragedGroup> averaged = new ArrayList<>();
     private final List<CopiedGroup> copied = new ArrayList<>();
-    private final Map<TensorList, List<String>> guarded = new LinkedHashMap<>();
+    private final Map<FiniteCheck, List<String>> guarded = new LinkedHashMap<>();
 
     /**
      * Prepares the arithmetic.
@@ -82,7 +83,6 @@ final class AverageEngine implements AutoCloseable {
                 carries.add(select(average.carries(), indices));
             }
         }
-        TensorList watched;
         switch (key.rule()) {
             case AVERAGE -> {
                 int[] members = indices.stream().mapToInt(Integer::intValue).toArray();
@@ -95,20 +95,35 @@ final class AverageEngine implements AutoCloseable {
                                 targets,
                                 carries);
                 averaged.add(group);
-                watched = group.online();
             }
             case COPY, COPY_IF_CHANGED -> {
                 boolean onlyIfChanged = key.rule() == TrackedParameter.Rule.COPY_IF_CHANGED;
                 CopiedGroup group = new CopiedGroup(manager, onlyIfChanged, online, targets);
                 copied.add(group);
-                watched = group.online();
+                // What an average lacked is no part of a copy.
+                carries.forEach(each -> each.forEach(AverageEngine::clear));
             }
             default -> {
                 return;
             }
         }
-        if (key.onlineType().isFloating()) {
-            guarded.put(watched, indices.stream().map(i -> parameters.get(i).name()).toList());
+        guard(key, indices);
+    }
+
+    private static void clear(NDArray carry) {
+        try (NDArray zeros = carry.zerosLike()) {
+            WeightSwap.copy(List.of(carry), List.of(zeros));
+        }
+    }
+
+    /** Constants may be infinite, such as the mask of an attention, and move no average. */
+    private void guard(Key key, List<Integer> indices) {
+        boolean constant = key.rule() == TrackedParameter.Rule.COPY_IF_CHANGED;
+        List<Integer> moving = indices.stream().filter(i -> !constant || trainable[i]).toList();
+        if (key.onlineType().isFloating() && !moving.isEmpty()) {
+            guarded.put(
+                    new FiniteCheck(select(List.of(onlineArrays), moving), manager),
+                    moving.stream().map(i -> parameters.get(i).name()).toList());
         }
     }
 
@@ -130,8 +145,8 @@ final class AverageEngine implements AutoCloseable {
 
     /** Returns the name of a parameter with a value that is not a finite number, or null. */
     @Nullable String firstNonFinite() {
-        for (Map.Entry<TensorList, List<String>> entry : guarded.entrySet()) {
-            int index = ForeachOps.firstNonFinite(entry.getKey());
+        for (Map.Entry<FiniteCheck, List<String>> entry : guarded.entrySet()) {
+            int index = entry.getKey().firstNonFinite();
             if (index >= 0) {
                 return entry.getValue().get(index);
             }
@@ -143,6 +158,11 @@ final class AverageEngine implements AutoCloseable {
     void update(StepWeights[] weights, BitSet active) {
         averaged.forEach(group -> group.update(weights, active));
         copied.forEach(group -> group.update(active));
+    }
+
+    /** Puts an average into the trained weights that move it, for good. */
+    void writeBack(int average) {
+        averaged.forEach(group -> group.writeBack(average, trainable));
     }
 
     /** The share of values that a move by the weight would leave although they differ. */

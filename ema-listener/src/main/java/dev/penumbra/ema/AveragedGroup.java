@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
 final class AveragedGroup implements AutoCloseable {
 
     /** Elements of a piece, of which those of a few averages fit into a core's cache. */
-    private static final long PIECE = 1 << 16;
+    private static final long PIECE = 1 << 20;
 
     /** A rounding error of the division 1 / w is repaired up to this relative size. */
     private static final double DIVISOR_ROUNDING = 1e-12;
@@ -44,6 +44,7 @@ final class AveragedGroup implements AutoCloseable {
     private final int[] members;
     private final List<List<NDArray>> averages;
     private final List<List<NDArray>> carries;
+    private final List<NDArray> onlineArrays;
     private final List<NDArray> sources;
     private final TensorList online;
     private final @Nullable TensorList stage;
@@ -69,6 +70,7 @@ final class AveragedGroup implements AutoCloseable {
         this.manager = manager;
         this.arithmetic = arithmetic;
         this.members = members;
+        this.onlineArrays = onlineArrays;
         this.averages = averages;
         this.carries = carries;
         online = TensorList.of(onlineArrays).attach(manager);
@@ -92,11 +94,6 @@ final class AveragedGroup implements AutoCloseable {
         NDArray zeros = like.zerosLike();
         zeros.attach(manager);
         return zeros;
-    }
-
-    /** The online values. */
-    TensorList online() {
-        return online;
     }
 
     /** Moves the active averages. */
@@ -160,7 +157,7 @@ final class AveragedGroup implements AutoCloseable {
         List<Integer> owners = new ArrayList<>();
         int[] moving = active.stream().toArray();
         for (int m = 0; m < members.length; m++) {
-            long rows = sources.get(m).getShape().dimension() == 0 ? 1 : sources.get(m).size(0);
+            long rows = rows(sources.get(m));
             long step = rowsPerPiece(sources.get(m), rows);
             for (long begin = 0; begin < rows; begin += step) {
                 owners.add(members[m]);
@@ -181,8 +178,13 @@ final class AveragedGroup implements AutoCloseable {
                 owners);
     }
 
+    /** A scalar and an array without elements are cut as one row. */
+    private static long rows(NDArray array) {
+        return array.getShape().dimension() == 0 ? 1 : Math.max(1, array.size(0));
+    }
+
     private static long rowsPerPiece(NDArray array, long rows) {
-        long perRow = Math.max(1, array.size() / Math.max(1, rows));
+        long perRow = Math.max(1, array.size() / rows);
         return Math.max(1, PIECE / perRow);
     }
 
@@ -198,9 +200,17 @@ final class AveragedGroup implements AutoCloseable {
         }
     }
 
-    /** Takes the online values into one average as they are. */
-    void copyOnline(int average) {
-        ForeachOps.copy(whole.get(average), online);
+    /** Puts an average into the online values of those parameters that are trained. */
+    void writeBack(int average, boolean[] trainable) {
+        List<NDArray> targets = new ArrayList<>();
+        List<NDArray> values = new ArrayList<>();
+        for (int m = 0; m < members.length; m++) {
+            if (trainable[members[m]]) {
+                targets.add(onlineArrays.get(m));
+                values.add(averages.get(average).get(m));
+            }
+        }
+        WeightSwap.copy(targets, values);
     }
 
     /** The share of the values that a move by the weight would leave although they differ. */

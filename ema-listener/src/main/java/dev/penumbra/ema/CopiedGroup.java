@@ -30,10 +30,6 @@ final class CopiedGroup {
         Arrays.fill(versions, -1);
     }
 
-    TensorList online() {
-        return online;
-    }
-
     void update(BitSet active) {
         long version = onlyIfChanged ? ForeachOps.versionSum(online) : 0;
         for (int i = active.nextSetBit(0); i >= 0; i = active.nextSetBit(i + 1)) {

@@ -3,7 +3,10 @@ package dev.penumbra.ema;
 
 import ai.djl.Device;
 import dev.penumbra.ema.schedule.AveragingRule;
+import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
+import dev.penumbra.ema.schedule.Every;
+import dev.penumbra.ema.schedule.StepInterval;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,6 +28,8 @@ import org.jspecify.annotations.Nullable;
  * @param precision the type of the averaged arrays
  * @param arithmetic how an average moves
  * @param nonFinite what happens to a step after which a weight is not a finite number
+ * @param writeBack the steps after which the main average replaces the trained weights, as
+ *     Lookahead and Switch-EMA do; null for never
  * @param device where the averages live; null is where the online weights live
  */
 public record EmaConfig(
@@ -36,6 +41,7 @@ public record EmaConfig(
         Precision precision,
         Arithmetic arithmetic,
         NonFinite nonFinite,
+        @Nullable StepInterval writeBack,
         @Nullable Device device) {
 
     /** The name of the average where only one is set. */
@@ -135,6 +141,39 @@ public record EmaConfig(
     }
 
     /**
+     * Lookahead: every k steps the slow weights, which are the average, move towards the fast ones,
+     * which are the online weights, and replace them. The state of the optimizer stays as it is.
+     *
+     * @param k the number of steps between two synchronizations, at least 1; 5 or 10 are usual
+     * @param alpha the weight of the fast weights, in (0, 1]; 0.5 is usual
+     * @return the settings
+     * @see <a href="https://arxiv.org/abs/1907.08610">Zhang et al. (2019), Lookahead Optimizer: k
+     *     steps forward, 1 step back</a>, algorithm 1
+     */
+    public static EmaConfig lookahead(long k, double alpha) {
+        if (!(alpha > 0 && alpha <= 1)) {
+            throw new IllegalArgumentException("alpha must be in (0, 1], got " + alpha);
+        }
+        StepInterval interval = new StepInterval(k);
+        return of(new Every(interval, new ConstantDecay(1 - alpha), Every.Mode.UPDATE))
+                .withWriteBack(interval);
+    }
+
+    /**
+     * Switch-EMA: an average that replaces the trained weights at a fixed interval, usually once
+     * per epoch. The state of the optimizer stays as it is.
+     *
+     * @param rule the rule of the average
+     * @param every the number of steps between two replacements, at least 1
+     * @return the settings
+     * @see <a href="https://arxiv.org/abs/2402.09240">Li et al. (2024), Switch EMA: A Free Lunch
+     *     for Better Flatness and Sharpness</a>
+     */
+    public static EmaConfig switchEma(AveragingRule rule, long every) {
+        return of(rule).withWriteBack(new StepInterval(every));
+    }
+
+    /**
      * The settings of several averages with all defaults.
      *
      * @param rules the rule of each average, by its name; the first one is the main average
@@ -150,6 +189,7 @@ public record EmaConfig(
                 Precision.FLOAT32,
                 Arithmetic.LERP,
                 NonFinite.SKIP,
+                null,
                 null);
     }
 
@@ -169,6 +209,7 @@ public record EmaConfig(
                 precision,
                 arithmetic,
                 nonFinite,
+                writeBack,
                 device);
     }
 
@@ -180,7 +221,16 @@ public record EmaConfig(
      */
     public EmaConfig withTreatments(Treatments others) {
         return new EmaConfig(
-                rules, groups, others, include, exclude, precision, arithmetic, nonFinite, device);
+                rules,
+                groups,
+                others,
+                include,
+                exclude,
+                precision,
+                arithmetic,
+                nonFinite,
+                writeBack,
+                device);
     }
 
     /**
@@ -200,6 +250,7 @@ public record EmaConfig(
                 precision,
                 arithmetic,
                 nonFinite,
+                writeBack,
                 device);
     }
 
@@ -211,7 +262,16 @@ public record EmaConfig(
      */
     public EmaConfig withPrecision(Precision other) {
         return new EmaConfig(
-                rules, groups, treatments, include, exclude, other, arithmetic, nonFinite, device);
+                rules,
+                groups,
+                treatments,
+                include,
+                exclude,
+                other,
+                arithmetic,
+                nonFinite,
+                writeBack,
+                device);
     }
 
     /**
@@ -222,7 +282,16 @@ public record EmaConfig(
      */
     public EmaConfig withArithmetic(Arithmetic other) {
         return new EmaConfig(
-                rules, groups, treatments, include, exclude, precision, other, nonFinite, device);
+                rules,
+                groups,
+                treatments,
+                include,
+                exclude,
+                precision,
+                other,
+                nonFinite,
+                writeBack,
+                device);
     }
 
     /**
@@ -233,7 +302,16 @@ public record EmaConfig(
      */
     public EmaConfig withNonFinite(NonFinite other) {
         return new EmaConfig(
-                rules, groups, treatments, include, exclude, precision, arithmetic, other, device);
+                rules,
+                groups,
+                treatments,
+                include,
+                exclude,
+                precision,
+                arithmetic,
+                other,
+                writeBack,
+                device);
     }
 
     /**
@@ -252,7 +330,28 @@ public record EmaConfig(
                 precision,
                 arithmetic,
                 nonFinite,
+                writeBack,
                 other);
+    }
+
+    /**
+     * Returns these settings with a main average that replaces the trained weights at some steps.
+     *
+     * @param steps the steps after which it does; null for never
+     * @return the settings
+     */
+    public EmaConfig withWriteBack(@Nullable StepInterval steps) {
+        return new EmaConfig(
+                rules,
+                groups,
+                treatments,
+                include,
+                exclude,
+                precision,
+                arithmetic,
+                nonFinite,
+                steps,
+                device);
     }
 
     /** Tells whether the filters let a name be averaged. */

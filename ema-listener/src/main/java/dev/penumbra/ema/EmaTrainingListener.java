@@ -100,6 +100,16 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
     }
 
     /**
+     * Creates a listener with all settings in one object.
+     *
+     * @param config the settings
+     * @return the listener
+     */
+    public static EmaTrainingListener of(EmaConfig config) {
+        return builder().setConfig(config).build();
+    }
+
+    /**
      * Creates a builder.
      *
      * @return the builder
@@ -194,6 +204,11 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
 
     private void begin(Trainer trainer) {
         requireMainDevice(trainer);
+        if (config.writeBack() != null && trainer.getDevices().length > 1) {
+            throw new IllegalStateException(
+                    "devices must be one to write the average back, got "
+                            + trainer.getDevices().length);
+        }
         WeightAverages started = WeightAverages.of(trainer.getModel(), config);
         if (initialBuffers != null) {
             for (String name : started.names()) {
@@ -253,8 +268,12 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
         Metrics users = metrics == null ? requireTrainer().getMetrics() : metrics.users();
         if (users != null) {
             users.addMetric(STEP_METRIC, current.step());
-            users.addMetric(DECAY_METRIC, current.main().decay());
-            users.addMetric(DISTANCE_METRIC, current.main().distance());
+            for (String name : current.names()) {
+                WeightAverage average = current.get(name);
+                String suffix = average == current.main() ? "" : "_" + name;
+                users.addMetric(DECAY_METRIC + suffix, average.decay());
+                users.addMetric(DISTANCE_METRIC + suffix, average.distance());
+            }
         }
     }
 

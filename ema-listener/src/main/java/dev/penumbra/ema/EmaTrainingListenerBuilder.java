@@ -4,6 +4,7 @@ package dev.penumbra.ema;
 import ai.djl.Device;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.DecaySchedule;
+import dev.penumbra.ema.schedule.StepInterval;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -22,6 +23,7 @@ public final class EmaTrainingListenerBuilder {
     private EmaConfig.Precision precision = EmaConfig.Precision.FLOAT32;
     private EmaConfig.Arithmetic arithmetic = EmaConfig.Arithmetic.LERP;
     private EmaConfig.NonFinite nonFinite = EmaConfig.NonFinite.SKIP;
+    private @Nullable StepInterval writeBack;
     private @Nullable Device device;
     private int metricsEvery = 100;
     private boolean automatic = true;
@@ -49,6 +51,30 @@ public final class EmaTrainingListenerBuilder {
      */
     public EmaTrainingListenerBuilder setAverage(String name, AveragingRule rule) {
         rules.put(name, Objects.requireNonNull(rule, "rule"));
+        return this;
+    }
+
+    /**
+     * Takes all settings of the averages from an object, in place of what was set before.
+     *
+     * @param config the settings
+     * @return this builder
+     */
+    public EmaTrainingListenerBuilder setConfig(EmaConfig config) {
+        rules.clear();
+        rules.putAll(config.rules());
+        groups.clear();
+        groups.addAll(config.groups());
+        treatments = config.treatments();
+        include.clear();
+        include.addAll(config.include());
+        exclude.clear();
+        exclude.addAll(config.exclude());
+        precision = config.precision();
+        arithmetic = config.arithmetic();
+        nonFinite = config.nonFinite();
+        writeBack = config.writeBack();
+        device = config.device();
         return this;
     }
 
@@ -156,6 +182,20 @@ public final class EmaTrainingListenerBuilder {
     }
 
     /**
+     * Replaces the trained weights by the main average after some steps, as Switch-EMA does; this
+     * is the one option that changes the training. Default: never.
+     *
+     * @param steps the steps
+     * @return this builder
+     * @see EmaConfig#switchEma
+     * @see EmaConfig#lookahead
+     */
+    public EmaTrainingListenerBuilder optWriteBack(StepInterval steps) {
+        writeBack = Objects.requireNonNull(steps, "steps");
+        return this;
+    }
+
+    /**
      * Sets where the averages live. Default: beside the online weights.
      *
      * @param device the device
@@ -217,6 +257,7 @@ public final class EmaTrainingListenerBuilder {
                 precision,
                 arithmetic,
                 nonFinite,
+                writeBack,
                 device);
     }
 

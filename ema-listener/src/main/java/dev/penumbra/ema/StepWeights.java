@@ -57,6 +57,9 @@ final class StepWeights {
                             + step
                             + ": call observeGradients() between backward and step");
         }
+        if (!Double.isFinite(norms.total())) {
+            return new StepWeights(Double.NaN, null);
+        }
         if (rule instanceof GradientAdaptive adaptive) {
             return new StepWeights(adaptive.weightFor(norms.total()), null);
         }

@@ -334,6 +334,10 @@ public final class WeightAverage implements AutoCloseable {
         recomputedAt = movedAt;
     }
 
+    boolean isStarted() {
+        return started;
+    }
+
     ModelWeights weights() {
         return weights;
     }

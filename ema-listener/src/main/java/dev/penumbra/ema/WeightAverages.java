@@ -11,11 +11,13 @@ import ai.djl.translate.TranslateException;
 import dev.penumbra.ema.EmaConfig.NonFinite;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.DecaySchedule;
+import dev.penumbra.ema.schedule.StepInterval;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -41,12 +43,20 @@ public final class WeightAverages implements AutoCloseable {
 
     private static final Logger logger = LoggerFactory.getLogger(WeightAverages.class);
 
+    /** How often it is checked whether moves are lost in rounding: it costs about three updates. */
+    private static final int STALL_CHECK_STEPS = 1000;
+
+    /** The share of lost moves that is worth a warning. */
+    private static final double STALLED = 0.5;
+
     private final Model model;
     private final EmaConfig config;
     private final NDManager manager;
     private final List<AveragingRule> rules;
     private final List<AveragedSet> sets = new ArrayList<>();
     private final Map<String, WeightAverage> averages = new LinkedHashMap<>();
+    private final List<WeightAverage> list;
+    private final BitSet stalled = new BitSet();
     private List<TrackedParameter> parameters;
     private AverageEngine engine;
     private @Nullable GradientNorms gradientNorms;
@@ -64,6 +74,7 @@ public final class WeightAverages implements AutoCloseable {
             averages.put(name, new WeightAverage(this, name, sets.size(), set.weights()));
             sets.add(set);
         }
+        list = List.copyOf(averages.values());
         engine = newEngine();
     }
 
@@ -133,14 +144,41 @@ public final class WeightAverages implements AutoCloseable {
         if (!active.isEmpty()) {
             String culprit = finite ? nonFinite() : "gradients";
             if (culprit == null) {
-                engine.update(weights, active);
-                active.stream().forEach(i -> at(i).moved(step + 1, weights[i].common()));
+                move(weights, active);
             } else {
                 refuse(culprit);
             }
         }
         gradientNorms = null;
         step++;
+        StepInterval writeBack = config.writeBack();
+        if (writeBack != null && writeBack.includes(step) && main().isStarted()) {
+            engine.writeBack(0);
+        }
+    }
+
+    private void move(StepWeights[] weights, BitSet active) {
+        // Carried errors are not lost, and what float64 loses is too little to matter.
+        if ((step + 1) % STALL_CHECK_STEPS == 0
+                && config.arithmetic() != EmaConfig.Arithmetic.COMPENSATED
+                && config.precision() != EmaConfig.Precision.FLOAT64) {
+            active.stream().forEach(i -> warnIfStalled(i, weights[i].common()));
+        }
+        engine.update(weights, active);
+        active.stream().forEach(i -> list.get(i).moved(step + 1, weights[i].common()));
+    }
+
+    private void warnIfStalled(int index, double weight) {
+        if (!stalled.get(index) && weight > 0 && engine.stalledShare(index, weight) > STALLED) {
+            stalled.set(index);
+            logger.warn(
+                    "The average '{}' hardly moves any more at step {}: at a weight of {} most moves"
+                            + " are lost in rounding. Use the compensated arithmetic or float64, or"
+                            + " update it less often.",
+                    list.get(index).name(),
+                    step + 1,
+                    String.format(Locale.ROOT, "%.3g", weight));
+        }
     }
 
     private @Nullable String nonFinite() {
@@ -157,10 +195,6 @@ public final class WeightAverages implements AutoCloseable {
         if (skippedSteps == 1) {
             logger.warn("{}{}: the averages skip such steps", message, step + 1);
         }
-    }
-
-    private WeightAverage at(int index) {
-        return List.copyOf(averages.values()).get(index);
     }
 
     /** The parameters that the model has, after the lists have been made for them. */
@@ -233,7 +267,7 @@ public final class WeightAverages implements AutoCloseable {
      * @return the average, which stays this object's
      */
     public WeightAverage main() {
-        return averages.values().iterator().next();
+        return list.get(0);
     }
 
     /**

@@ -7,6 +7,7 @@ import dev.penumbra.ema.ModelWeights.Entry;
 import dev.penumbra.torch.ForeachOps;
 import dev.penumbra.torch.TensorList;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /**
@@ -77,9 +78,11 @@ final class WeightSwap implements AutoCloseable {
         }
     }
 
-    /** Puts the model's own values back. */
+    /** Puts the model's own values back, in reverse, as parameters may share an array. */
     @Override
     public void close() {
+        Collections.reverse(own);
+        Collections.reverse(others);
         exchange();
         copy(convertedOwn, kept);
         kept.close();

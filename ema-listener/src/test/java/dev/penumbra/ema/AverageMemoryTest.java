@@ -16,12 +16,19 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.GradientCollector;
+import ai.djl.training.ParameterStore;
+import dev.penumbra.ema.schedule.ArithmeticMean;
+import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.schedule.Every;
+import dev.penumbra.ema.schedule.LayerwiseGradient;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -29,6 +36,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
@@ -182,7 +190,7 @@ final class AverageMemoryTest {
     }
 
     @Test
-    void snapshots() {
+    void latestSnapshots() {
         try (Model model = Weights.initialized();
                 LatestAverage latest = new LatestAverage(2, 1)) {
             latest.take(model);
@@ -219,6 +227,114 @@ final class AverageMemoryTest {
         try (Model model = Weights.initialized();
                 WeightAverage average = WeightAverage.of(model, CONFIG)) {
             assertFlat(model, 5000, average::distance);
+        }
+    }
+
+    private static EmaConfig several(EmaConfig.Arithmetic arithmetic) {
+        Map<String, AveragingRule> rules = new LinkedHashMap<>();
+        rules.put("slow", new ConstantDecay(0.9));
+        rules.put("resting", Every.of(2, new ConstantDecay(0.5)));
+        rules.put("mean", new ArithmeticMean());
+        return EmaConfig.of(rules)
+                .withGroups(new EmaConfig.Group("bias", new ConstantDecay(0.5)))
+                .withArithmetic(arithmetic);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void updates_ofSeveralAverages(EmaConfig.Arithmetic arithmetic) {
+        try (Model model = Weights.initialized();
+                WeightAverages averages = WeightAverages.of(model, several(arithmetic))) {
+            averages.update();
+            assertFlat(model, 3000, averages::update);
+        }
+    }
+
+    @Test
+    void updates_ofSeveralAveragesThatBuildListsAnew() {
+        EmaConfig config = several(EmaConfig.Arithmetic.COMPENSATED);
+        try (Model model = Weights.initialized();
+                WeightAverages averages = WeightAverages.of(model, config)) {
+            Parameter bias = model.getBlock().getParameters().get("05Linear_bias");
+            assertFlat(
+                    model,
+                    2000,
+                    () -> {
+                        bias.freeze(bias.requiresGradient());
+                        averages.update();
+                    });
+        }
+    }
+
+    @Test
+    void skippedSteps() {
+        try (Model model = Weights.initialized();
+                WeightAverage average = WeightAverage.of(model, CONFIG)) {
+            ArrayBlock.set(
+                    model.getBlock().getParameters().get("05Linear_bias"), 1, 2, Float.NaN, 4, 5);
+            assertFlat(model, 5000, average::update);
+        }
+    }
+
+    @Test
+    void stalledShares() {
+        try (Model model = Weights.initialized();
+                WeightAverage average =
+                        WeightAverage.of(
+                                model, CONFIG.withPrecision(EmaConfig.Precision.FLOAT64))) {
+            average.update();
+            assertFlat(model, 3000, average::stalledShare);
+        }
+    }
+
+    @Test
+    void blends() {
+        EmaConfig config = several(EmaConfig.Arithmetic.LERP);
+        try (Model model = Weights.initialized();
+                WeightAverages averages = WeightAverages.of(model, config)) {
+            averages.update();
+            averages.update();
+            assertFlat(
+                    model,
+                    1000,
+                    () -> averages.blend(Map.of("slow", 1.5, "resting", -0.5)).close());
+        }
+    }
+
+    @Test
+    void snapshots() {
+        try (Model model = Weights.initialized();
+                WeightAverage average = WeightAverage.of(model, CONFIG)) {
+            average.update();
+            assertFlat(
+                    model,
+                    2000,
+                    () -> {
+                        try (ModelWeights snapshot = average.snapshot()) {
+                            snapshot.swapIn().close();
+                        }
+                    });
+        }
+    }
+
+    @Test
+    void observedGradients() {
+        EmaConfig config = EmaConfig.of(new LayerwiseGradient(new ConstantDecay(0.9)));
+        try (Model model = Weights.initialized();
+                WeightAverages averages = WeightAverages.of(model, config);
+                NDManager scope = model.getNDManager().newSubManager()) {
+            try (GradientCollector collector = Engine.getInstance().newGradientCollector()) {
+                NDList input = new NDList(Weights.images(scope, 4));
+                ParameterStore store = new ParameterStore(scope, false);
+                collector.backward(model.getBlock().forward(store, input, true).head().sum());
+            }
+            assertFlat(
+                    model,
+                    3000,
+                    () -> {
+                        averages.observeGradients();
+                        averages.update();
+                    });
         }
     }
 

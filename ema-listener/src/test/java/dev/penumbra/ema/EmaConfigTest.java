@@ -45,7 +45,7 @@ final class EmaConfigTest {
                 "EmaConfig[rules={average=ConstantDecay[decay=0.5]}, groups=[],"
                         + " treatments=Treatments[statistics=COPY, frozen=COPY, otherBuffers=COPY],"
                         + " include=[a], exclude=[], precision=FLOAT32, arithmetic=LERP,"
-                        + " nonFinite=SKIP, device=null]",
+                        + " nonFinite=SKIP, writeBack=null, device=null]",
                 filtered(List.of("a"), List.of()).toString());
     }
 

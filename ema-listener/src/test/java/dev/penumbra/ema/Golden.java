@@ -16,11 +16,17 @@ import java.util.List;
 import java.util.Objects;
 
 /** Reads the golden files, whose float32 values are bit patterns. */
-final class Golden {
+public final class Golden {
 
     private Golden() {}
 
-    static JsonElement read(String resource) {
+    /**
+     * Reads a file beside this class.
+     *
+     * @param resource the name of the file
+     * @return its content
+     */
+    public static JsonElement read(String resource) {
         try (InputStream in = Golden.class.getResourceAsStream(resource);
                 Reader reader =
                         new InputStreamReader(
@@ -31,17 +37,35 @@ final class Golden {
         }
     }
 
-    static List<JsonObject> objects(JsonElement array) {
+    /**
+     * The objects of an array.
+     *
+     * @param array the array
+     * @return the objects
+     */
+    public static List<JsonObject> objects(JsonElement array) {
         List<JsonObject> objects = new ArrayList<>();
         array.getAsJsonArray().forEach(element -> objects.add(element.getAsJsonObject()));
         return objects;
     }
 
-    static float floatOf(JsonElement bits) {
+    /**
+     * The float of a bit pattern.
+     *
+     * @param bits the hexadecimal bits
+     * @return the float
+     */
+    public static float floatOf(JsonElement bits) {
         return Float.intBitsToFloat(Integer.parseUnsignedInt(bits.getAsString().substring(2), 16));
     }
 
-    static float[] floats(JsonElement bits) {
+    /**
+     * The floats of bit patterns.
+     *
+     * @param bits the hexadecimal bits
+     * @return the floats
+     */
+    public static float[] floats(JsonElement bits) {
         JsonArray array = bits.getAsJsonArray();
         float[] values = new float[array.size()];
         for (int i = 0; i < values.length; i++) {
@@ -50,7 +74,13 @@ final class Golden {
         return values;
     }
 
-    static long[] longs(JsonElement numbers) {
+    /**
+     * The numbers of an array.
+     *
+     * @param numbers the array
+     * @return the numbers
+     */
+    public static long[] longs(JsonElement numbers) {
         JsonArray array = numbers.getAsJsonArray();
         long[] values = new long[array.size()];
         for (int i = 0; i < values.length; i++) {

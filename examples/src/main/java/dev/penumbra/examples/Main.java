@@ -2,8 +2,10 @@
 package dev.penumbra.examples;
 
 import dev.penumbra.examples.benchmark.BenchmarkCommand;
+import dev.penumbra.examples.cifar10.PostHocCifar10;
 import dev.penumbra.examples.cifar10.TrainCifar10WithEma;
 import dev.penumbra.examples.data.DataException;
+import dev.penumbra.examples.precision.PrecisionCommand;
 import dev.penumbra.examples.report.ReportCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -21,7 +23,13 @@ import picocli.CommandLine.Command;
         versionProvider = Environment.class,
         synopsisSubcommandLabel = "PROGRAM",
         commandListHeading = "%nPrograms:%n",
-        subcommands = {TrainCifar10WithEma.class, ReportCommand.class, BenchmarkCommand.class})
+        subcommands = {
+            PostHocCifar10.class,
+            TrainCifar10WithEma.class,
+            PrecisionCommand.class,
+            ReportCommand.class,
+            BenchmarkCommand.class
+        })
 public final class Main {
 
     private static final int USAGE = 2;

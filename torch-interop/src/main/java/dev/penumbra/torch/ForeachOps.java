@@ -24,8 +24,8 @@ public final class ForeachOps {
 
     /**
      * Moves each target towards its source, \( t \leftarrow t + w (s - t) \), as {@code torch.lerp}
-     * computes it: a weight of 0 leaves the target and a weight of 1 copies the source, bit for
-     * bit.
+     * computes it, except that a weight of 0 leaves the target and a weight of 1 copies the source,
+     * bit for bit, whatever their values are.
      *
      * @param target the arrays to change
      * @param source the arrays to move to; same types and device as the targets
@@ -33,9 +33,7 @@ public final class ForeachOps {
      * @throws IllegalArgumentException if the lists do not match or the weight is not finite
      */
     public static void lerp(TensorList target, TensorList source, double weight) {
-        if (!Double.isFinite(weight)) {
-            throw new IllegalArgumentException("weight must be finite, got " + weight);
-        }
+        requireFinite("weight", weight);
         target.requireSameShapes(source);
         long number = ScriptCalls.fromDouble(weight);
         try {
@@ -68,7 +66,8 @@ public final class ForeachOps {
      * @param target the arrays to change; floating-point arrays
      * @param carry what the targets lack, zero at the beginning; same types and device
      * @param source the arrays to move to; same types and device
-     * @param weights the weight of each array, finite; 1 copies the source, bit for bit
+     * @param weights the weight of each array, finite; 0 leaves the target and 1 copies the source,
+     *     bit for bit
      * @throws IllegalArgumentException if the lists do not match or a weight is not finite
      * @see <a href="https://doi.org/10.1145/363707.363723">Kahan (1965), Further remarks on
      *     reducing truncation errors</a>; the error of each sum is taken by Knuth's TwoSum, which
@@ -94,7 +93,7 @@ public final class ForeachOps {
      *
      * @param target the arrays to change
      * @param source the arrays to move to; same types and device as the targets
-     * @param weights the weight \( w \) of each array, finite
+     * @param weights the weight \( w \) of each array, finite; 0 leaves the target
      * @throws IllegalArgumentException if the lists do not match or a weight is not finite
      */
     public static void lerpBySubtraction(TensorList target, TensorList source, double... weights) {
@@ -118,6 +117,11 @@ public final class ForeachOps {
     public static void lerpByDivision(TensorList target, TensorList source, double... divisors) {
         target.requireSameShapes(source);
         requireCount(target, divisors);
+        for (double divisor : divisors) {
+            if (Double.isNaN(divisor)) {
+                throw new IllegalArgumentException("divisor must be a number, got " + divisor);
+            }
+        }
         withDoubles(
                 divisors,
                 list ->
@@ -134,9 +138,7 @@ public final class ForeachOps {
      * @throws IllegalArgumentException if the lists do not match or the factor is not finite
      */
     public static void add(TensorList target, TensorList source, double factor) {
-        if (!Double.isFinite(factor)) {
-            throw new IllegalArgumentException("factor must be finite, got " + factor);
-        }
+        requireFinite("factor", factor);
         target.requireSameShapes(source);
         long number = ScriptCalls.fromDouble(factor);
         try {
@@ -150,9 +152,13 @@ public final class ForeachOps {
         target.requireSameShapes(source);
         requireCount(target, weights);
         for (double weight : weights) {
-            if (!Double.isFinite(weight)) {
-                throw new IllegalArgumentException("weight must be finite, got " + weight);
-            }
+            requireFinite("weight", weight);
+        }
+    }
+
+    private static void requireFinite(String name, double number) {
+        if (!Double.isFinite(number)) {
+            throw new IllegalArgumentException(name + " must be finite, got " + number);
         }
     }
 
@@ -246,20 +252,26 @@ public final class ForeachOps {
         return Holder.OPS.runDoubles("norms", arrays.handle());
     }
 
+    /** Returns the index of the first array with a value that is not finite, or -1. */
+    static int firstNonFinite(TensorList arrays) {
+        return (int) Holder.OPS.runLong("first_non_finite", arrays.handle());
+    }
+
+    /** Tells whether the values of each array lie one after the other in its memory. */
+    static boolean areContiguous(TensorList arrays) {
+        return Holder.OPS.runBoolean("contiguous", arrays.handle());
+    }
+
     /**
-     * Returns the index of the first array with an infinite value or one that is not a number. One
-     * value travels to the host as long as there is none.
+     * Returns a number that is finite only if all values are.
      *
-     * @param arrays the arrays, of one floating-point type and on one device
-     * @return the index, or -1
+     * @param vectors arrays of one axis
+     * @param matrices arrays whose size is a multiple of 16
+     * @param others any arrays
      */
-    public static int firstNonFinite(TensorList arrays) {
-        long handle = arrays.handle();
-        // Finite values can have an infinite sum, so only a finite sum decides.
-        if (Holder.OPS.runBoolean("all_finite", handle)) {
-            return -1;
-        }
-        return (int) Holder.OPS.runLong("first_non_finite", handle);
+    static double finiteSum(TensorList vectors, TensorList matrices, TensorList others) {
+        return Holder.OPS.runDouble(
+                "finite_sum", vectors.handle(), matrices.handle(), others.handle());
     }
 
     /**
@@ -271,9 +283,10 @@ public final class ForeachOps {
      * @param source the arrays to move to; same types and device as the targets
      * @param weight the weight, finite
      * @return the share among the values that differ, in [0, 1]; 0 if none differs
-     * @throws IllegalArgumentException if the lists do not match
+     * @throws IllegalArgumentException if the lists do not match or the weight is not finite
      */
     public static double stalledShare(TensorList target, TensorList source, double weight) {
+        requireFinite("weight", weight);
         target.requireSameShapes(source);
         long number = ScriptCalls.fromDouble(weight);
         try {

@@ -3,7 +3,11 @@ class Ops(Module):
   __buffers__ = []
   training : bool
   def lerp_(self: __torch__.Ops, target: List[Tensor], source: List[Tensor], weight: float) -> None:
-    torch._foreach_lerp_(target, source, weight)
+    if torch.eq(weight, 1.0):
+      torch._foreach_copy_(target, source)
+    else:
+      if torch.ne(weight, 0.0):
+        torch._foreach_lerp_(target, source, weight)
     return None
   def copy_(self: __torch__.Ops, target: List[Tensor], source: List[Tensor]) -> None:
     torch._foreach_copy_(target, source)
@@ -37,9 +41,20 @@ class Ops(Module):
     return None
   def lerp_each_(self: __torch__.Ops, target: List[Tensor], source: List[Tensor], weights: List[float]) -> None:
     numbers = annotate(List[number], [])
+    inside = 0
     for i in range(torch.len(weights)):
       torch.append(numbers, weights[i])
-    torch._foreach_lerp_(target, source, numbers)
+      if torch.gt(torch.mul(weights[i], torch.sub(1.0, weights[i])), 0.0):
+        inside = torch.add(inside, 1)
+    if torch.eq(inside, torch.len(weights)):
+      torch._foreach_lerp_(target, source, numbers)
+    else:
+      for j in range(torch.len(weights)):
+        if torch.eq(weights[j], 1.0):
+          torch.copy_(target[j], source[j])
+        else:
+          if torch.ne(weights[j], 0.0):
+            torch.lerp_(target[j], source[j], weights[j])
     return None
   def lerp_compensated_(self: __torch__.Ops, target: List[Tensor], carry: List[Tensor], source: List[Tensor], weights: List[float]) -> None:
     for i in range(torch.len(target)):
@@ -49,31 +64,34 @@ class Ops(Module):
         torch.copy_(average, source[i])
         torch.zero_(error)
       else:
-        change = torch.sub(source[i], average)
-        torch.sub_(change, error)
-        torch.mul_(change, weights[i])
-        torch.add_(change, error)
-        moved = torch.add(average, change)
-        taken = torch.sub(moved, average)
-        torch.sub_(change, taken)
-        lost = torch.sub(average, torch.sub(moved, taken))
-        torch.copy_(error, torch.add_(lost, change))
-        torch.copy_(average, moved)
+        if torch.ne(weights[i], 0.0):
+          change = torch.sub(source[i], average)
+          torch.sub_(change, error)
+          torch.mul_(change, weights[i])
+          torch.add_(change, error)
+          moved = torch.add(average, change)
+          taken = torch.sub(moved, average)
+          torch.sub_(change, taken)
+          lost = torch.sub(average, torch.sub(moved, taken))
+          torch.copy_(error, torch.add_(lost, change))
+          torch.copy_(average, moved)
     return None
   def lerp_by_subtraction_(self: __torch__.Ops, target: List[Tensor], source: List[Tensor], weights: List[float]) -> None:
     for i in range(torch.len(target)):
-      change = torch.sub(target[i], source[i])
-      torch.mul_(change, weights[i])
-      torch.sub_(target[i], change)
+      if torch.ne(weights[i], 0.0):
+        change = torch.sub(target[i], source[i])
+        torch.mul_(change, weights[i])
+        torch.sub_(target[i], change)
     return None
   def lerp_by_division_(self: __torch__.Ops, target: List[Tensor], source: List[Tensor], divisors: List[float]) -> None:
     for i in range(torch.len(target)):
       if torch.eq(divisors[i], 1.0):
         torch.copy_(target[i], source[i])
       else:
-        change = torch.sub(source[i], target[i])
-        torch.div_(change, divisors[i])
-        torch.add_(target[i], change)
+        if torch.eq(torch.sub(divisors[i], divisors[i]), 0.0):
+          change = torch.sub(source[i], target[i])
+          torch.div_(change, divisors[i])
+          torch.add_(target[i], change)
     return None
   def add_(self: __torch__.Ops, target: List[Tensor], source: List[Tensor], factor: float) -> None:
     torch._foreach_add_(target, source, alpha=factor)
@@ -84,12 +102,20 @@ class Ops(Module):
     for i in range(torch.len(arrays)):
       torch.append(norms, float(values[i]))
     return norms
-  def all_finite(self: __torch__.Ops, arrays: List[Tensor]) -> bool:
-    sums = annotate(List[Tensor], [])
+  def contiguous(self: __torch__.Ops, arrays: List[Tensor]) -> bool:
+    all_are = True
     for i in range(torch.len(arrays)):
-      torch.append(sums, torch.sum(arrays[i]))
-    total = float(torch.sum(torch.stack(sums)))
-    return torch.eq(torch.sub(total, total), 0.0)
+      all_are = torch.__and__(all_are, torch.is_contiguous(arrays[i]))
+    return all_are
+  def finite_sum(self: __torch__.Ops, vectors: List[Tensor], matrices: List[Tensor], others: List[Tensor]) -> float:
+    sums = annotate(List[Tensor], [])
+    for i in range(torch.len(matrices)):
+      torch.append(sums, torch.sum(torch.reshape(matrices[i], [16, -1]), [1]))
+    for j in range(torch.len(others)):
+      torch.append(sums, torch.reshape(torch.sum(others[j]), [1]))
+    for k in range(torch.len(vectors)):
+      torch.append(sums, vectors[k])
+    return float(torch.sum(torch.cat(sums)))
   def first_non_finite(self: __torch__.Ops, arrays: List[Tensor]) -> int:
     found = -1
     for i in range(torch.len(arrays)):

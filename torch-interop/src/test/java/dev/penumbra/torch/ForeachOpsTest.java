@@ -10,6 +10,7 @@ import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import org.junit.jupiter.api.AfterEach;
@@ -155,6 +156,75 @@ final class ForeachOpsTest {
             assertEquals(0, ForeachOps.distance(x, x));
             assertEquals(Math.sqrt(1 + 4 + 25), ForeachOps.norm(x), 1e-6);
         }
+    }
+
+    @Test
+    void norms_areThoseOfEachArray() {
+        NDList arrays =
+                new NDList(
+                        manager.create(new float[] {3, -4}),
+                        manager.zeros(new Shape(2, 2)),
+                        manager.create(-7f),
+                        manager.create(new float[][] {{1, 2}, {2, 4}}).transpose());
+        try (TensorList list = TensorList.of(arrays)) {
+            double[] norms = ForeachOps.norms(list);
+            assertArrayEquals(new double[] {5, 0, 7, 5}, norms, 1e-6);
+            assertEquals(Math.sqrt(25 + 49 + 25), ForeachOps.norm(list), 1e-5);
+        }
+        for (NDArray array : first) {
+            double squares = 0;
+            for (float value : array.toFloatArray()) {
+                squares += (double) value * value;
+            }
+            try (TensorList list = TensorList.of(new NDList(array))) {
+                assertEquals(Math.sqrt(squares), ForeachOps.norms(list)[0], 1e-6);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
+    void norms_ofValuesThatAreNotFinite(float value) {
+        first.get(1).set(new NDIndex(6), value);
+        try (TensorList list = TensorList.of(first)) {
+            double[] norms = ForeachOps.norms(list);
+            assertTrue(Double.isFinite(norms[0]) && Double.isFinite(norms[2]));
+            assertEquals(Math.abs(value), norms[1]);
+        }
+    }
+
+    /** Each product is exact and each sum is rounded once. */
+    @Test
+    void add_widensTheSource() {
+        NDList wide = new NDList();
+        for (NDArray array : first) {
+            wide.add(array.toType(DataType.FLOAT64, true));
+        }
+        float[][] start = values(first);
+        float[][] added = values(second);
+        try (TensorList t = TensorList.of(wide);
+                TensorList s = TensorList.of(second)) {
+            ForeachOps.add(t, s, -0.25);
+            ForeachOps.add(t, s, 0);
+        }
+        for (int i = 0; i < start.length; i++) {
+            double[] sums = wide.get(i).toDoubleArray();
+            for (int j = 0; j < sums.length; j++) {
+                assertEquals(start[i][j] - 0.25 * added[i][j], sums[j]);
+            }
+        }
+        assertSame(added, values(second));
+    }
+
+    @Test
+    void add_ofAFactorThatIsNoFloat32() {
+        NDList wide = new NDList(manager.create(new double[] {1, -2}).duplicate());
+        NDList ones = new NDList(manager.create(new float[] {1, 1}));
+        try (TensorList t = TensorList.of(wide);
+                TensorList s = TensorList.of(ones)) {
+            ForeachOps.add(t, s, 0.1);
+        }
+        assertArrayEquals(new double[] {1 + 0.1, -2 + 0.1}, wide.get(0).toDoubleArray());
     }
 
     @Test

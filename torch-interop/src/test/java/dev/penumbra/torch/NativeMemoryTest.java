@@ -151,6 +151,106 @@ final class NativeMemoryTest {
         assertFlatWithLists((a, b) -> ForeachOps.clipNorm(a, 1));
     }
 
+    @Test
+    void lerpOfEach() {
+        assertFlatWithLists((a, b) -> ForeachOps.lerp(a, b, new double[] {0.25}));
+    }
+
+    @Test
+    void lerpOfEach_leavingAndCopying() {
+        assertFlatWithLists(
+                (a, b) -> {
+                    ForeachOps.lerp(a, b, new double[] {0});
+                    ForeachOps.lerp(a, b, new double[] {1});
+                });
+    }
+
+    @Test
+    void lerpCompensated() {
+        NDList zeros = new NDList(manager.zeros(new Shape(3)));
+        try (TensorList carry = TensorList.of(zeros)) {
+            assertFlatWithLists((a, b) -> ForeachOps.lerpCompensated(a, carry, b, 0.25));
+        }
+    }
+
+    @Test
+    void lerpBySubtraction() {
+        assertFlatWithLists((a, b) -> ForeachOps.lerpBySubtraction(a, b, 0.25));
+    }
+
+    @Test
+    void lerpByDivision() {
+        assertFlatWithLists((a, b) -> ForeachOps.lerpByDivision(a, b, 4));
+    }
+
+    @Test
+    void add() {
+        assertFlatWithLists((a, b) -> ForeachOps.add(a, b, 0.25));
+    }
+
+    @Test
+    void norms() {
+        assertFlatWithLists((a, b) -> ForeachOps.norms(a));
+    }
+
+    @Test
+    void stalledShare() {
+        assertFlatWithLists((a, b) -> ForeachOps.stalledShare(a, b, 0.25));
+    }
+
+    @Test
+    void finiteCheck() {
+        FiniteCheck check = new FiniteCheck(first, manager);
+        assertFlat(CALLS, BOUND_KIB, check::firstNonFinite);
+    }
+
+    /** Where a value is not finite, the arrays are looked at one by one. */
+    @Test
+    void finiteCheck_thatFinds() {
+        NDList bad = new NDList(manager.create(Float.NaN));
+        FiniteCheck check = new FiniteCheck(bad, manager);
+        assertFlat(CALLS, BOUND_KIB, check::firstNonFinite);
+    }
+
+    @Test
+    void finiteCheck_closed() {
+        assertFlat(
+                CALLS / 3,
+                BOUND_KIB,
+                () -> {
+                    try (NDManager own = manager.newSubManager()) {
+                        new FiniteCheck(first, own).firstNonFinite();
+                    }
+                });
+    }
+
+    /** The numbers of a refused call. */
+    @Test
+    void failedLerpOfEach() {
+        NDList numbers = new NDList(manager.create(new int[3]));
+        try (TensorList a = TensorList.of(numbers);
+                TensorList b = TensorList.of(second)) {
+            assertFlat(
+                    CALLS / 3,
+                    BOUND_KIB,
+                    () -> {
+                        try {
+                            ForeachOps.lerp(a, b, new double[] {0.5});
+                        } catch (EngineException e) {
+                            return;
+                        }
+                        throw new AssertionError("integers have no lerp");
+                    });
+        }
+    }
+
+    @Test
+    void leastSquares() {
+        double[][] matrix = {{2, 1}, {1, 2}};
+        double[] right = {1, 0};
+        assertFlat(CALLS, BOUND_KIB, () -> LinearAlgebra.leastSquares(matrix, right, 0));
+    }
+
     /** The lists of a failed call, 40 MB in a round, are released like those of any other. */
     @Test
     void failedLerp() {

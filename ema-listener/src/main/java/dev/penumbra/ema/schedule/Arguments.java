@@ -16,9 +16,34 @@ final class Arguments {
         }
     }
 
+    static void requireClosedShare(String name, double value) {
+        if (!(value >= 0 && value <= 1)) {
+            throw new IllegalArgumentException(name + " must be in [0, 1], got " + value);
+        }
+    }
+
+    static void requirePositiveShare(String name, double value) {
+        if (!(value > 0 && value <= 1)) {
+            throw new IllegalArgumentException(name + " must be in (0, 1], got " + value);
+        }
+    }
+
+    static void requireOpenShare(String name, double value) {
+        if (!(value > 0 && value < 1)) {
+            throw new IllegalArgumentException(name + " must be in (0, 1), got " + value);
+        }
+    }
+
     static void requirePositive(String name, double value) {
         if (!(value > 0 && Double.isFinite(value))) {
             throw new IllegalArgumentException(name + " must be finite and above 0, got " + value);
+        }
+    }
+
+    static void requireAtLeast(String name, double least, double value) {
+        if (!(value >= least && Double.isFinite(value))) {
+            throw new IllegalArgumentException(
+                    name + " must be finite and at least " + (long) least + ", got " + value);
         }
     }
 
@@ -28,7 +53,21 @@ final class Arguments {
         }
     }
 
+    static void requireCount(String name, long value) {
+        if (value < 1) {
+            throw new IllegalArgumentException(name + " must be at least 1, got " + value);
+        }
+    }
+
     static void requireStep(long step) {
         requireNotNegative("step", step);
+    }
+
+    static void requireRange(long from, long to) {
+        requireNotNegative("from", from);
+        if (to <= from) {
+            throw new IllegalArgumentException(
+                    "to must be above from, got from=" + from + " and to=" + to);
+        }
     }
 }

@@ -22,4 +22,16 @@ public record ArithmeticMean() implements DecaySchedule {
         Arguments.requireStep(step);
         return step == 0 ? 1 : 1.0 / step;
     }
+
+    @Override
+    public double decayOver(long from, long to) {
+        Arguments.requireRange(from, to);
+        return (double) from / to;
+    }
+
+    @Override
+    public double weightOver(long from, long to) {
+        Arguments.requireRange(from, to);
+        return (double) (to - from) / to;
+    }
 }

@@ -1,10 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.schedule;
 
-/** Stub. */
+/**
+ * A decay that follows the norm of the gradient: large gradients are averaged longer.
+ *
+ * <p>\[ \beta = 1 - \frac{c}{\sqrt{1 + \lVert g \rVert^2}} \]
+ *
+ * @param c the weight of a step without gradient, in (0, 1]
+ */
 public record GradientAdaptive(double c) implements AveragingRule {
-    /** Stub. */
-    public double weightFor(double norm) {
-        return c / Math.sqrt(1 + norm * norm);
+
+    /** Checks the weight. */
+    public GradientAdaptive {
+        Arguments.requirePositiveShare("c", c);
+    }
+
+    /**
+     * Returns the share of the average that is kept.
+     *
+     * @param gradientNorm the L2 norm of the whole gradient, finite and at least 0
+     * @return the decay, in [0, 1]
+     */
+    public double decayFor(double gradientNorm) {
+        return 1 - weightFor(gradientNorm);
+    }
+
+    /**
+     * Returns the share of the online weights that enters the average.
+     *
+     * @param gradientNorm as in {@link #decayFor}
+     * @return the weight, in [0, 1]
+     */
+    public double weightFor(double gradientNorm) {
+        Arguments.requireAtLeast("gradientNorm", 0, gradientNorm);
+        return c / Math.hypot(1, gradientNorm);
     }
 }

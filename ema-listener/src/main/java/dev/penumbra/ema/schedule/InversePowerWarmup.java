@@ -14,7 +14,7 @@ package dev.penumbra.ema.schedule;
  * are a decay of 0.9999, \(\gamma\) = 1 and \(p\) = 2/3. A power of 2/3 suits runs of a million
  * steps (0.999 after 31,600 steps), 3/4 shorter ones (0.999 after 10,000).
  *
- * @param decay the final decay \(\beta\), in [0, 1)
+ * @param decay the final decay \(\beta\), in [0, 1]; 1 has no final decay
  * @param gamma the scale of the steps \(\gamma\), finite and above 0
  * @param power the speed \(p\), finite and above 0
  * @param minDecay the least decay \(\beta_{\min}\) once averaging has begun, in [0, 1); it wins
@@ -29,7 +29,7 @@ public record InversePowerWarmup(
 
     /** Checks every component. */
     public InversePowerWarmup {
-        Arguments.requireDecay(decay);
+        Arguments.requireClosedShare("decay", decay);
         Arguments.requirePositive("gamma", gamma);
         Arguments.requirePositive("power", power);
         Arguments.requireShare("minDecay", minDecay);
@@ -39,7 +39,7 @@ public record InversePowerWarmup(
     /**
      * A warmup from the first step without a least decay.
      *
-     * @param decay the final decay, in [0, 1)
+     * @param decay the final decay, in [0, 1]
      * @param gamma the scale of the steps, finite and above 0
      * @param power the speed, finite and above 0
      */
@@ -50,7 +50,7 @@ public record InversePowerWarmup(
     /**
      * A warmup with the scale 1 and the power 2/3.
      *
-     * @param decay the final decay, in [0, 1)
+     * @param decay the final decay, in [0, 1]
      */
     public InversePowerWarmup(double decay) {
         this(decay, 1, 2.0 / 3);
@@ -59,11 +59,18 @@ public record InversePowerWarmup(
     @Override
     public double decayAt(long step) {
         Arguments.requireStep(step);
-        long s = step - startAfter - 1;
-        if (s <= 0) {
-            return 0;
-        }
-        double rising = 1 - Math.pow(1 + s / gamma, -power);
-        return Math.max(Math.min(rising, decay), minDecay);
+        return step - 1 <= startAfter ? 0 : Math.max(Math.min(1 - falling(step), decay), minDecay);
+    }
+
+    @Override
+    public double weightAt(long step) {
+        Arguments.requireStep(step);
+        return step - 1 <= startAfter
+                ? 1
+                : Math.min(Math.max(falling(step), 1 - decay), 1 - minDecay);
+    }
+
+    private double falling(long step) {
+        return Math.pow(1 + (step - 1 - startAfter) / gamma, -power);
     }
 }

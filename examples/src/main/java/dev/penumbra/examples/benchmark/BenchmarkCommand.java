@@ -7,11 +7,13 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.penumbra.examples.Environment;
 import dev.penumbra.examples.UsageException;
+import dev.penumbra.examples.benchmark.UpdateBenchmark.Variant;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -29,6 +31,7 @@ import picocli.CommandLine.Spec;
             "Times one update of the average for each JSON line on standard input, such as",
             "{\"case\": \"resnet50\", \"warmup\": 10, \"repeats\": 50}.",
             "Cases: cifar10, mobilenetv3_small_100, resnet50, vit_base_patch16_224 and training.",
+            "Variants: UPDATE (default), GUARDED, TOGETHER and SEPARATE, of four averages.",
             "examples/peers/compare.py drives it beside timm."
         },
         mixinStandardHelpOptions = true,
@@ -82,7 +85,8 @@ public final class BenchmarkCommand implements Callable<Integer> {
         if (TRAINING.equals(name)) {
             return timed(answer, TrainingBenchmark.run(warmup, repeats));
         }
-        UpdateBenchmark update = benchmark(name);
+        UpdateBenchmark update = benchmark(name, variant(request));
+        answer.addProperty("variant", variant(request).name());
         for (int i = 0; i < warmup; i++) {
             update.update();
         }
@@ -103,11 +107,26 @@ public final class BenchmarkCommand implements Callable<Integer> {
         return answer;
     }
 
-    private UpdateBenchmark benchmark(String name) throws IOException {
-        if (benchmark == null || !name.equals(current)) {
+    private static Variant variant(JsonObject request) {
+        if (!request.has("variant")) {
+            return Variant.UPDATE;
+        }
+        String name = request.get("variant").getAsString();
+        for (Variant variant : Variant.values()) {
+            if (variant.name().equals(name)) {
+                return variant;
+            }
+        }
+        throw new UsageException(
+                "variant must be one of " + List.of(Variant.values()) + ", got " + name);
+    }
+
+    private UpdateBenchmark benchmark(String name, Variant variant) throws IOException {
+        String key = name + " " + variant;
+        if (benchmark == null || !key.equals(current)) {
             close();
-            benchmark = new UpdateBenchmark(name);
-            current = name;
+            benchmark = new UpdateBenchmark(name, variant);
+            current = key;
         }
         return benchmark;
     }
