@@ -3,6 +3,8 @@
 """Measures Penumbra beside its Python peer, in turn, on one idle machine.
 
 update    one update of the average: examples/run benchmark and ema_update.py
+averages  four averages in one listener beside four listeners, and the guard against values that are
+          not finite beside the update it guards; no peer
 training  seconds per epoch of the whole program, evaluation excluded: examples/run cifar10 and
           train_cifar10.py
 
@@ -61,8 +63,13 @@ class Program:
         self.process.wait()
 
 
-def table(title: str, unit: str, rows: list[tuple[str, list[float], list[float]]]) -> None:
-    print(f"| {title} | Penumbra, {unit} | peer, {unit} | ratio | ratio of each round |")
+def table(
+    title: str,
+    unit: str,
+    rows: list[tuple[str, list[float], list[float]]],
+    names: tuple[str, str] = ("Penumbra", "peer"),
+) -> None:
+    print(f"| {title} | {names[0]}, {unit} | {names[1]}, {unit} | ratio | ratio of each round |")
     print("|---|---|---|---|---|")
     for name, ours, theirs in rows:
         ratios = [a / b for a, b in zip(ours, theirs)]
@@ -89,6 +96,24 @@ def update(args: argparse.Namespace) -> None:
     ours.close()
     peer.close()
     table(f"one update, {args.threads} threads", "µs", rows)
+
+
+def averages(args: argparse.Namespace) -> None:
+    program = Program([str(LAUNCHER), "benchmark", "--threads", str(args.threads)])
+    rows = []
+    for case, warmup, repeats in (("cifar10", 2000, 3000), ("resnet50", 5, 20)):
+        times = {}
+        for _ in range(args.rounds):
+            for variant in ("UPDATE", "GUARDED", "TOGETHER", "SEPARATE"):
+                answer = program.measure(
+                    case=case, variant=variant, warmup=warmup, repeats=repeats
+                )
+                times.setdefault(variant, []).append(answer["median_us"])
+        guard = [a - b for a, b in zip(times["GUARDED"], times["UPDATE"])]
+        rows.append((f"{case}, four averages / four listeners", times["TOGETHER"], times["SEPARATE"]))
+        rows.append((f"{case}, guard / update", guard, times["UPDATE"]))
+    program.close()
+    table(f"one update, {args.threads} threads", "µs", rows, ("first", "second"))
 
 
 def median_seconds(lines: list[str]) -> float:
@@ -123,7 +148,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True)
-    for name, function, rounds in (("update", update, 9), ("training", training, 3)):
+    for name, function, rounds in (
+        ("update", update, 9),
+        ("averages", averages, 9),
+        ("training", training, 3),
+    ):
         command = commands.add_parser(name)
         command.add_argument("--threads", type=int, default=2)
         command.add_argument("--rounds", type=int, default=rounds)

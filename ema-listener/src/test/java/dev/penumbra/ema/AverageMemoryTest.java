@@ -302,7 +302,7 @@ final class AverageMemoryTest {
     }
 
     @Test
-    void snapshots() {
+    void snapshots_ofAnAverage() {
         try (Model model = Weights.initialized();
                 WeightAverage average = WeightAverage.of(model, CONFIG)) {
             average.update();

@@ -193,7 +193,7 @@ final class PortedFromTorchTest {
      */
     @Test
     void epochsThatAreChosen_areAveraged() {
-        int stepsOfAnEpoch = 3;
+        long stepsOfAnEpoch = 3;
         StepInterval ends = new StepInterval(2 * stepsOfAnEpoch, 4 * stepsOfAnEpoch);
         DecaySchedule schedule = new Every(ends, new ArithmeticMean(), Every.Mode.UPDATE);
         int[] averagedEpochs = {0, 0, 0, 1, 1, 2, 2, 3};
@@ -202,7 +202,7 @@ final class PortedFromTorchTest {
             for (int epoch = 0; epoch < 8; epoch++) {
                 float online = 0;
                 for (int step = 1; step <= stepsOfAnEpoch; step++) {
-                    online = 100 * epoch + step;
+                    online = 100f * epoch + step;
                     average.step(online);
                 }
                 assertEquals(averagedEpochs[epoch], ends.countUpTo(average.averages().step()));

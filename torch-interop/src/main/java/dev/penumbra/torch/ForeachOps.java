@@ -252,8 +252,14 @@ public final class ForeachOps {
         return Holder.OPS.runDoubles("norms", arrays.handle());
     }
 
-    /** Returns the index of the first array with a value that is not finite, or -1. */
-    static int firstNonFinite(TensorList arrays) {
+    /**
+     * Returns the index of the first array with an infinite value or one that is not a number,
+     * which reads one truth value per array; {@link FiniteCheck} is for repeated calls.
+     *
+     * @param arrays the arrays, of floating-point types
+     * @return the index, or -1
+     */
+    public static int firstNonFinite(TensorList arrays) {
         return (int) Holder.OPS.runLong("first_non_finite", arrays.handle());
     }
 
