@@ -3,14 +3,18 @@ package dev.penumbra.ema;
 
 import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Parameter;
 import dev.penumbra.ema.EmaConfig.NonFinite;
-import dev.penumbra.torch.ForeachOps;
-import dev.penumbra.torch.TensorList;
+import dev.penumbra.torch.FiniteCheck;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -112,15 +116,29 @@ public final class LatestAverage implements AfterStep, AutoCloseable {
         snapshots.add(ModelWeights.copyOf(model));
     }
 
+    /** Constants may be infinite, such as the mask of an attention. */
     private static @Nullable String firstNonFinite(Model model) {
-        for (Map.Entry<String, Parameter> named :
-                ModelWeights.parametersOf(model.getBlock()).entrySet()) {
-            NDArray array = named.getValue().getArray();
-            if (array.getDataType().isFloating()) {
-                try (TensorList list = TensorList.of(List.of(array))) {
-                    if (ForeachOps.firstNonFinite(list) >= 0) {
-                        return named.getKey();
-                    }
+        Map<DataType, List<NDArray>> arrays = new LinkedHashMap<>();
+        Map<DataType, List<String>> names = new LinkedHashMap<>();
+        ModelWeights.parametersOf(model.getBlock())
+                .forEach(
+                        (name, parameter) -> {
+                            NDArray array = parameter.getArray();
+                            DataType type = array.getDataType();
+                            boolean moves =
+                                    parameter.requiresGradient()
+                                            || parameter.getType() == Parameter.Type.RUNNING_MEAN
+                                            || parameter.getType() == Parameter.Type.RUNNING_VAR;
+                            if (moves && type.isFloating()) {
+                                arrays.computeIfAbsent(type, t -> new ArrayList<>()).add(array);
+                                names.computeIfAbsent(type, t -> new ArrayList<>()).add(name);
+                            }
+                        });
+        try (NDManager scope = model.getNDManager().newSubManager()) {
+            for (Map.Entry<DataType, List<NDArray>> entry : arrays.entrySet()) {
+                int index = new FiniteCheck(entry.getValue(), scope).firstNonFinite();
+                if (index >= 0) {
+                    return Objects.requireNonNull(names.get(entry.getKey())).get(index);
                 }
             }
         }

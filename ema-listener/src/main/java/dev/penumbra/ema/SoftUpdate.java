@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Moves the weights of one block towards those of another of the same structure, in place.
@@ -23,9 +24,9 @@ import java.util.Map;
  * the outer step of Reptile, \( \theta' \leftarrow \theta' + \epsilon (\theta - \theta') \). It is
  * computed as {@code torch.lerp} does, so equal weights stay as they are.
  *
- * <p>Everything moves that is a floating-point number, running statistics and frozen parameters
- * included; other values are copied unless \( \tau \) is 0. Weights that are not finite are not
- * kept out. Not safe for use by several threads at once.
+ * <p>Weights and running statistics move, whether they are frozen or not. Integers and other
+ * buffers that are not trained, such as the mask of an attention, are copied unless \( \tau \) is
+ * 0. Weights that are not finite are not kept out. Not safe for use by several threads at once.
  *
  * @see <a href="https://arxiv.org/abs/1509.02971">Lillicrap et al. (2016), Continuous control with
  *     deep reinforcement learning</a>, algorithm 1
@@ -34,14 +35,14 @@ import java.util.Map;
  */
 public final class SoftUpdate implements AutoCloseable {
 
-    private record Key(DataType type, Device device) {}
+    private record Key(boolean moves, DataType type, Device device) {}
 
     /** Arrays of one type on one device. */
-    private record Group(boolean floating, TensorList target, TensorList source)
+    private record Group(boolean moves, TensorList target, TensorList source)
             implements AutoCloseable {
 
         void update(double tau) {
-            if (floating) {
+            if (moves) {
                 ForeachOps.lerp(target, source, tau);
             } else if (tau > 0) {
                 ForeachOps.copy(target, source);
@@ -98,7 +99,11 @@ public final class SoftUpdate implements AutoCloseable {
         Map<Key, List<Integer>> byKey = new LinkedHashMap<>();
         for (int i = 0; i < names.size(); i++) {
             requireAlike(names.get(i), first.get(i), second.get(i));
-            Key key = new Key(first.get(i).getDataType(), first.get(i).getDevice());
+            Parameter parameter = Objects.requireNonNull(sources.get(names.get(i)));
+            DataType type = second.get(i).getDataType();
+            boolean constant =
+                    parameter.getType() == Parameter.Type.OTHER && !parameter.requiresGradient();
+            Key key = new Key(type.isFloating() && !constant, type, second.get(i).getDevice());
             byKey.computeIfAbsent(key, k -> new ArrayList<>()).add(i);
         }
         List<Group> prepared = new ArrayList<>();
@@ -106,7 +111,7 @@ public final class SoftUpdate implements AutoCloseable {
                 (key, indices) ->
                         prepared.add(
                                 new Group(
-                                        key.type().isFloating(),
+                                        key.moves(),
                                         TensorList.of(indices.stream().map(first::get).toList()),
                                         TensorList.of(
                                                 indices.stream().map(second::get).toList()))));

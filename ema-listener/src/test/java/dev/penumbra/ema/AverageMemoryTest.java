@@ -190,7 +190,7 @@ final class AverageMemoryTest {
     }
 
     @Test
-    void snapshots() {
+    void latestSnapshots() {
         try (Model model = Weights.initialized();
                 LatestAverage latest = new LatestAverage(2, 1)) {
             latest.take(model);

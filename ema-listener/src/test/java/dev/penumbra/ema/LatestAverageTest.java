@@ -163,6 +163,18 @@ final class LatestAverageTest {
     }
 
     @Test
+    void infiniteConstants_areTaken() {
+        try (Model model = ArrayBlock.model();
+                LatestAverage latest = new LatestAverage(3, 1)) {
+            NDArray mask = model.getNDManager().create(new float[] {Float.NEGATIVE_INFINITY});
+            ArrayBlock.add(model, "a", Parameter.Type.OTHER, mask, false);
+            latest.take(model);
+            latest.take(model);
+            assertMean(List.of(Float.NEGATIVE_INFINITY), latest);
+        }
+    }
+
+    @Test
     void valuesThatAreNotFinite_failOrAreTaken() {
         try (Model model = ArrayBlock.model();
                 LatestAverage latest = new LatestAverage(3, 1)) {

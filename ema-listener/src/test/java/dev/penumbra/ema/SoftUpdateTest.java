@@ -11,7 +11,9 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Parameter;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -143,6 +145,27 @@ final class SoftUpdateTest {
         ArrayBlock.weight(model, "a", 1);
         NDArray array = model.getNDManager().create(new long[] {value});
         return ArrayBlock.add(model, "n", Parameter.Type.OTHER, array, false);
+    }
+
+    /** The difference of infinite constants is not a number. */
+    @Test
+    void infiniteConstants_areCopied() {
+        try (Model first = ArrayBlock.model();
+                Model second = ArrayBlock.model()) {
+            Parameter mask = null;
+            for (Model model : List.of(second, first)) {
+                NDArray array = model.getNDManager().create(new float[] {Float.NEGATIVE_INFINITY});
+                ArrayBlock.weight(model, "a", 1).freeze(true);
+                mask = ArrayBlock.add(model, "mask", Parameter.Type.OTHER, array, false);
+            }
+            ArrayBlock.set(second.getBlock().getParameters().get("a"), 5);
+            try (SoftUpdate update = SoftUpdate.of(first.getBlock(), second.getBlock())) {
+                update.update(0.5);
+            }
+            float[] expected = {Float.NEGATIVE_INFINITY};
+            assertArrayEquals(expected, Objects.requireNonNull(mask).getArray().toFloatArray());
+            assertArrayEquals(new float[] {3}, values(first, "a"), "frozen weights move");
+        }
     }
 
     /** Loading gives a parameter another array. */
