@@ -89,8 +89,9 @@ final class EngineOracleTest {
                         .withArithmetic(arithmetic)
                         .withPrecision(precision);
         if (random.nextBoolean()) {
-            DecaySchedule other = SCHEDULES.get(random.nextInt(SCHEDULES.size()));
-            config = config.withGroups(new Group("^a\\d*[02468]_", other), new Group("^a", other));
+            DecaySchedule even = SCHEDULES.get(random.nextInt(SCHEDULES.size()));
+            DecaySchedule odd = SCHEDULES.get(random.nextInt(SCHEDULES.size()));
+            config = config.withGroups(new Group("^a\\d*[02468]_", even), new Group("^a", odd));
         }
         return random.nextBoolean() ? config : config.withFilters(List.of(), List.of("^b\\d*1_"));
     }
@@ -118,6 +119,21 @@ final class EngineOracleTest {
                 assertFollows(random, averages, STEPS_OF_LARGE);
             }
             rules.put("second", Every.of(2, new ConstantDecay(0.4)));
+        }
+    }
+
+    /** An average that moves while the one before it rests. */
+    @ParameterizedTest(name = "{0}")
+    @EnumSource
+    void restingAverages_equalTheRecurrence(Arithmetic arithmetic) {
+        Map<String, AveragingRule> rules = new LinkedHashMap<>();
+        rules.put("resting", new StartAfter(3, new ConstantDecay(0.9)));
+        rules.put("moving", new ConstantDecay(0.75));
+        rules.put("stopping", new StopAfter(2, new ConstantDecay(0.5)));
+        EmaConfig config = EmaConfig.of(rules).withArithmetic(arithmetic);
+        try (RandomModel random = new RandomModel(11, false);
+                WeightAverages averages = WeightAverages.of(random.model(), config)) {
+            assertFollows(random, averages, STEPS);
         }
     }
 
