@@ -2,6 +2,7 @@
 package dev.penumbra.torch;
 
 import ai.djl.pytorch.jni.ScriptCalls;
+import java.util.Arrays;
 import java.util.function.LongConsumer;
 
 /**
@@ -54,9 +55,11 @@ public final class ForeachOps {
      */
     public static void lerp(TensorList target, TensorList source, double... weights) {
         requireMatch(target, source, weights);
+        // The operator computes with weights of 0 and 1 too, and NaN and infinity spread then.
+        boolean ends = Arrays.stream(weights).anyMatch(weight -> weight == 0 || weight == 1);
+        String method = ends ? "lerp_with_ends_" : "lerp_each_";
         withDoubles(
-                weights,
-                list -> Holder.OPS.run("lerp_each_", target.handle(), source.handle(), list));
+                weights, list -> Holder.OPS.run(method, target.handle(), source.handle(), list));
     }
 
     /**

@@ -41,20 +41,17 @@ class Ops(Module):
     return None
   def lerp_each_(self: __torch__.Ops, target: List[Tensor], source: List[Tensor], weights: List[float]) -> None:
     numbers = annotate(List[number], [])
-    inside = 0
     for i in range(torch.len(weights)):
       torch.append(numbers, weights[i])
-      if torch.gt(torch.mul(weights[i], torch.sub(1.0, weights[i])), 0.0):
-        inside = torch.add(inside, 1)
-    if torch.eq(inside, torch.len(weights)):
-      torch._foreach_lerp_(target, source, numbers)
-    else:
-      for j in range(torch.len(weights)):
-        if torch.eq(weights[j], 1.0):
-          torch.copy_(target[j], source[j])
-        else:
-          if torch.ne(weights[j], 0.0):
-            torch.lerp_(target[j], source[j], weights[j])
+    torch._foreach_lerp_(target, source, numbers)
+    return None
+  def lerp_with_ends_(self: __torch__.Ops, target: List[Tensor], source: List[Tensor], weights: List[float]) -> None:
+    for i in range(torch.len(weights)):
+      if torch.eq(weights[i], 1.0):
+        torch.copy_(target[i], source[i])
+      else:
+        if torch.ne(weights[i], 0.0):
+          torch.lerp_(target[i], source[i], weights[i])
     return None
   def lerp_compensated_(self: __torch__.Ops, target: List[Tensor], carry: List[Tensor], source: List[Tensor], weights: List[float]) -> None:
     for i in range(torch.len(target)):

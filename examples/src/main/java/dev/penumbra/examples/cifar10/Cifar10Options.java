@@ -171,9 +171,8 @@ final class Cifar10Options {
     }
 
     DecaySchedule schedule() {
-        return warmup
-                ? new InversePowerWarmup(decay, warmupGamma, warmupPower)
-                : new ConstantDecay(decay);
+        ConstantDecay constant = new ConstantDecay(decay);
+        return warmup ? new InversePowerWarmup(decay, warmupGamma, warmupPower) : constant;
     }
 
     EpochCosine learningRate(int batches) {
