@@ -80,7 +80,8 @@ public record EmaConfig(
     public enum Arithmetic {
         /**
          * \( \bar\theta + w (\theta - \bar\theta) \), from the other end for \( w \ge 1/2 \): exact
-         * for the weights 0 and 1 and for weights that do not change.
+         * for the weights 0 and 1 and for weights that do not change, except that a negative zero
+         * may become a positive one.
          */
         LERP,
         /**

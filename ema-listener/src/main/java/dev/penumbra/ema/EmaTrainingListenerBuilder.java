@@ -48,9 +48,13 @@ public final class EmaTrainingListenerBuilder {
      * @param name the name: letters, digits, '.', '_' and '-'
      * @param rule the decay at each step
      * @return this builder
+     * @throws IllegalArgumentException if there is an average of that name
      */
     public EmaTrainingListenerBuilder setAverage(String name, AveragingRule rule) {
-        rules.put(name, Objects.requireNonNull(rule, "rule"));
+        if (rules.putIfAbsent(name, Objects.requireNonNull(rule, "rule")) != null) {
+            throw new IllegalArgumentException(
+                    "names of averages must differ, got '" + name + "' twice");
+        }
         return this;
     }
 

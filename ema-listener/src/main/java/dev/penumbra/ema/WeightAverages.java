@@ -76,6 +76,14 @@ public final class WeightAverages implements AutoCloseable {
         }
         list = List.copyOf(averages.values());
         engine = newEngine();
+        String culprit = nonFinite();
+        if (culprit != null) {
+            throw new IllegalStateException(
+                    "'"
+                            + culprit
+                            + "' must be finite for an average to start, got an infinite value or"
+                            + " NaN");
+        }
     }
 
     /**
@@ -84,7 +92,8 @@ public final class WeightAverages implements AutoCloseable {
      * @param model the model, with initialized parameters
      * @param config the settings
      * @return the averages; the caller closes them
-     * @throws IllegalStateException if the model has no weights yet
+     * @throws IllegalStateException if the model has no weights yet, or if one is not finite and
+     *     the settings do not say OFF
      */
     public static WeightAverages of(Model model, EmaConfig config) {
         NDManager manager = model.getNDManager().newSubManager();

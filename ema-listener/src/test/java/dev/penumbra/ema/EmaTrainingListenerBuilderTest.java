@@ -95,6 +95,14 @@ final class EmaTrainingListenerBuilderTest {
     }
 
     @Test
+    void nameGivenTwice() {
+        EmaTrainingListenerBuilder builder = EmaTrainingListener.builder().setAverage("a", HALF);
+        IllegalArgumentException e =
+                assertThrows(IllegalArgumentException.class, () -> builder.setAverage("a", HALF));
+        assertEquals("names of averages must differ, got 'a' twice", e.getMessage());
+    }
+
+    @Test
     void noRule() {
         IllegalArgumentException e =
                 assertThrows(

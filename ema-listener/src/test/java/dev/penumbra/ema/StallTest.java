@@ -3,6 +3,7 @@ package dev.penumbra.ema;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.penumbra.ema.EmaConfig.Arithmetic;
 import dev.penumbra.ema.EmaConfig.Precision;
@@ -59,6 +60,18 @@ final class StallTest {
         assertFalse(
                 run(EmaConfig.of(new ConstantDecay(0.99999)), 1, 1, 1).stream()
                         .anyMatch(message -> message.contains("hardly")));
+    }
+
+    @Test
+    void badStart_isRefused() {
+        EmaConfig config = EmaConfig.of(new ConstantDecay(0.5));
+        IllegalStateException e =
+                assertThrows(
+                        IllegalStateException.class, () -> new SmallAverage(config, 1, Float.NaN));
+        assertEquals(
+                "'weight' must be finite for an average to start, got an infinite value or NaN",
+                e.getMessage());
+        new SmallAverage(config.withNonFinite(EmaConfig.NonFinite.OFF), 1, Float.NaN).close();
     }
 
     @Test
