@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
 final class AveragedGroup implements AutoCloseable {
 
     /** Elements of a piece, of which those of a few averages fit into a core's cache. */
-    private static final long PIECE = 1 << 20;
+    private static final long PIECE = 1 << 19;
 
     /** A rounding error of the division 1 / w is repaired up to this relative size. */
     private static final double DIVISOR_ROUNDING = 1e-12;

@@ -178,10 +178,11 @@ final class LatestAverageTest {
     void valuesThatAreNotFinite_failOrAreTaken() {
         try (Model model = ArrayBlock.model();
                 LatestAverage latest = new LatestAverage(3, 1)) {
-            ArrayBlock.weight(model, "a", Float.NaN);
+            Parameter weight = ArrayBlock.weight(model, "a", 1);
             String message = "'a' must be finite, got an infinite value or NaN";
             try (WeightAverages failing =
                     WeightAverages.of(model, CONFIG.withNonFinite(NonFinite.FAIL))) {
+                ArrayBlock.set(weight, Float.NaN);
                 Exception e =
                         assertThrows(ArithmeticException.class, () -> latest.afterStep(failing));
                 assertEquals(message, e.getMessage());
