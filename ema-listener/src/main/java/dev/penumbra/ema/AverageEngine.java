@@ -6,8 +6,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import dev.penumbra.torch.FiniteCheck;
-import dev.penumbra.torch.ForeachOps;
-import dev.penumbra.torch.TensorList;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.LinkedHashMap;
@@ -177,28 +175,11 @@ final class AverageEngine implements AutoCloseable {
     /** The Euclidean distance between an average and the trained weights that move it. */
     double distance(int average) {
         double squares = 0;
-        for (int i = 0; i < onlineArrays.length; i++) {
-            TrackedParameter parameter = parameters.get(i);
-            if (trainable[i]
-                    && parameter.rule(config.treatments()) == TrackedParameter.Rule.AVERAGE) {
-                double distance = distance(averages.get(average).arrays().get(i), onlineArrays[i]);
-                squares += distance * distance;
-            }
+        for (AveragedGroup group : averaged) {
+            double distance = group.distance(average, trainable);
+            squares += distance * distance;
         }
         return Math.sqrt(squares);
-    }
-
-    private static double distance(NDArray average, NDArray online) {
-        boolean here = online.getDevice().equals(average.getDevice());
-        NDArray values = here ? online : online.toDevice(average.getDevice(), true);
-        try (TensorList first = TensorList.of(List.of(average));
-                TensorList second = TensorList.of(List.of(values))) {
-            return ForeachOps.distance(first, second);
-        } finally {
-            if (!here) {
-                values.close();
-            }
-        }
     }
 
     /** Frees the lists; the averages stay. */

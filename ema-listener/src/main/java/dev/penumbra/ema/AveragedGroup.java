@@ -99,11 +99,7 @@ final class AveragedGroup implements AutoCloseable {
     /** Moves the active averages. */
     void update(StepWeights[] weights, BitSet active) {
         online.requireOpen();
-        TensorList source = online;
-        if (stage != null) {
-            ForeachOps.copy(stage, online);
-            source = stage;
-        }
+        TensorList source = stagedSource();
         int only = active.nextSetBit(0);
         StepWeights first = weights[only];
         if (active.cardinality() == 1 && first.isUniform() && arithmetic == Arithmetic.LERP) {
@@ -202,24 +198,44 @@ final class AveragedGroup implements AutoCloseable {
 
     /** Puts an average into the online values of those parameters that are trained. */
     void writeBack(int average, boolean[] trainable) {
-        List<NDArray> targets = new ArrayList<>();
-        List<NDArray> values = new ArrayList<>();
+        WeightSwap.copy(select(onlineArrays, trainable), select(averages.get(average), trainable));
+    }
+
+    /** The Euclidean distance between an average and those online values that are trained. */
+    double distance(int average, boolean[] trainable) {
+        List<NDArray> values = select(averages.get(average), trainable);
+        if (values.isEmpty()) {
+            return 0;
+        }
+        stagedSource();
+        try (TensorList first = TensorList.of(values);
+                TensorList second = TensorList.of(select(sources, trainable))) {
+            return ForeachOps.distance(first, second);
+        }
+    }
+
+    private List<NDArray> select(List<NDArray> arrays, boolean[] trainable) {
+        List<NDArray> selected = new ArrayList<>();
         for (int m = 0; m < members.length; m++) {
             if (trainable[members[m]]) {
-                targets.add(onlineArrays.get(m));
-                values.add(averages.get(average).get(m));
+                selected.add(arrays.get(m));
             }
         }
-        WeightSwap.copy(targets, values);
+        return selected;
+    }
+
+    /** The online values in the type and on the device of the averages. */
+    private TensorList stagedSource() {
+        if (stage == null) {
+            return online;
+        }
+        ForeachOps.copy(stage, online);
+        return stage;
     }
 
     /** The share of the values that a move by the weight would leave although they differ. */
     double stalledShare(int average, double weight) {
-        TensorList source = online;
-        if (stage != null) {
-            ForeachOps.copy(stage, online);
-            source = stage;
-        }
+        TensorList source = stagedSource();
         return ForeachOps.stalledShare(whole.get(average), source, weight);
     }
 

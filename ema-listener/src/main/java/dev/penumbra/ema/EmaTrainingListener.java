@@ -50,7 +50,8 @@ import org.slf4j.LoggerFactory;
  * <p>The average moves inside {@code trainer.step()}, which reports a metric named "step" after it
  * has changed the weights: the listener puts its own {@link Metrics} before the trainer's, passes
  * everything on, and takes them away at the end. So every step counts once, however many batches
- * its gradients come from and whatever events follow. Online weights are never written.
+ * its gradients come from and whatever events follow. Online weights are never written, unless
+ * {@link EmaTrainingListenerBuilder#optWriteBack} says so.
  *
  * <p>A loop of one's own is seen too if it calls {@code trainer.step()} and {@code
  * trainer.setMetrics(...)}, if at all, before the first event. A loop that gives no event after

@@ -26,13 +26,19 @@ final class StepWeights {
         this.each = each;
     }
 
+    /**
+     * Computes the weights.
+     *
+     * @param grouped whether a parameter may have a schedule of its own
+     */
     static StepWeights of(
             AveragingRule rule,
             long step,
             List<TrackedParameter> parameters,
+            boolean grouped,
             @Nullable GradientNorms norms) {
         StepWeights weights = ofRule(rule, step, parameters, norms);
-        if (parameters.stream().allMatch(parameter -> parameter.schedule() == null)) {
+        if (!grouped) {
             return weights;
         }
         double[] each = new double[parameters.size()];

@@ -3,6 +3,7 @@ package dev.penumbra.ema;
 
 import ai.djl.Model;
 import ai.djl.ndarray.NDManager;
+import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.Trainer;
 import ai.djl.training.dataset.Dataset;
@@ -53,10 +54,12 @@ public final class WeightAverages implements AutoCloseable {
     private final EmaConfig config;
     private final NDManager manager;
     private final List<AveragingRule> rules;
+    private final boolean needsGradients;
     private final List<AveragedSet> sets = new ArrayList<>();
     private final Map<String, WeightAverage> averages = new LinkedHashMap<>();
     private final List<WeightAverage> list;
     private final BitSet stalled = new BitSet();
+    private final List<Parameter> present = new ArrayList<>();
     private List<TrackedParameter> parameters;
     private AverageEngine engine;
     private @Nullable GradientNorms gradientNorms;
@@ -68,6 +71,7 @@ public final class WeightAverages implements AutoCloseable {
         this.config = config;
         this.manager = manager;
         rules = List.copyOf(config.rules().values());
+        needsGradients = !rules.stream().allMatch(DecaySchedule.class::isInstance);
         parameters = track();
         for (String name : config.rules().keySet()) {
             AveragedSet set = new AveragedSet(model, config, manager, parameters);
@@ -107,6 +111,8 @@ public final class WeightAverages implements AutoCloseable {
     }
 
     private List<TrackedParameter> track() {
+        present.clear();
+        addPresent(model.getBlock(), present);
         List<TrackedParameter> tracked = new ArrayList<>();
         ModelWeights.parametersOf(model.getBlock())
                 .forEach(
@@ -123,11 +129,11 @@ public final class WeightAverages implements AutoCloseable {
      * Reads the gradients of the step to come, for rules that depend on them. Call it between the
      * backward pass and the optimizer step; the last call before a step counts.
      *
-     * @throws IllegalStateException if the averages are closed
+     * @throws IllegalStateException if a rule needs them and the averages are closed
      */
     public void observeGradients() {
-        requireUsable();
-        if (rules.stream().anyMatch(rule -> !(rule instanceof DecaySchedule))) {
+        if (needsGradients) {
+            requireUsable();
             gradientNorms = GradientNorms.read(current());
         }
     }
@@ -141,12 +147,13 @@ public final class WeightAverages implements AutoCloseable {
      */
     public void update() {
         requireUsable();
-        List<TrackedParameter> present = current();
+        List<TrackedParameter> tracked = current();
         StepWeights[] weights = new StepWeights[rules.size()];
         BitSet active = new BitSet(weights.length);
+        boolean grouped = !config.groups().isEmpty();
         boolean finite = true;
         for (int i = 0; i < weights.length; i++) {
-            weights[i] = StepWeights.of(rules.get(i), step + 1, present, gradientNorms);
+            weights[i] = StepWeights.of(rules.get(i), step + 1, tracked, grouped, gradientNorms);
             active.set(i, weights[i].isActive());
             finite &= weights[i].isFinite();
         }
@@ -226,18 +233,31 @@ public final class WeightAverages implements AutoCloseable {
     }
 
     private boolean hasSameParameters() {
-        Set<Parameter> seen =
-                java.util.Collections.newSetFromMap(new java.util.IdentityHashMap<>());
-        int index = 0;
-        for (Parameter parameter : model.getBlock().getParameters().values()) {
-            if (parameter.isInitialized() && seen.add(parameter)) {
-                if (index == parameters.size() || parameters.get(index).parameter() != parameter) {
-                    return false;
-                }
-                index++;
+        List<Parameter> now = new ArrayList<>(present.size());
+        addPresent(model.getBlock(), now);
+        if (now.size() != present.size()) {
+            return false;
+        }
+        for (int i = 0; i < now.size(); i++) {
+            if (now.get(i) != present.get(i)) {
+                return false;
             }
         }
-        return index == parameters.size();
+        return true;
+    }
+
+    /**
+     * Adds the parameters that have arrays, without the names that the block would put together.
+     */
+    private static void addPresent(Block block, List<Parameter> parameters) {
+        for (Parameter parameter : block.getDirectParameters().values()) {
+            if (parameter.isInitialized()) {
+                parameters.add(parameter);
+            }
+        }
+        for (Block child : block.getChildren().values()) {
+            addPresent(child, parameters);
+        }
     }
 
     AverageEngine engine() {
