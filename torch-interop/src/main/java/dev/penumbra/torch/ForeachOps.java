@@ -266,8 +266,13 @@ public final class ForeachOps {
         return (int) Holder.OPS.runLong("first_non_finite", arrays.handle());
     }
 
-    /** Tells whether the values of each array lie one after the other in its memory. */
-    static boolean areContiguous(TensorList arrays) {
+    /**
+     * Tells whether the values of each array lie one after the other in its memory.
+     *
+     * @param arrays the arrays
+     * @return whether all of them do
+     */
+    public static boolean areContiguous(TensorList arrays) {
         return Holder.OPS.runBoolean("contiguous", arrays.handle());
     }
 
