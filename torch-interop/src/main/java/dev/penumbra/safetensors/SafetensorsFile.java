@@ -2,10 +2,13 @@
 package dev.penumbra.safetensors;
 
 import ai.djl.Device;
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.engine.PtNDManager;
+import dev.penumbra.torch.FileMapping;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -33,11 +36,13 @@ import java.util.Map;
 public final class SafetensorsFile implements AutoCloseable {
 
     private final Path path;
+    private final FileIdentity identity;
     private final FileChannel channel;
     private final Header header;
 
-    private SafetensorsFile(Path path, FileChannel channel, Header header) {
+    private SafetensorsFile(Path path, FileIdentity identity, FileChannel channel, Header header) {
         this.path = path;
+        this.identity = identity;
         this.channel = channel;
         this.header = header;
     }
@@ -61,9 +66,10 @@ public final class SafetensorsFile implements AutoCloseable {
                     "file must be a regular file, got "
                             + (Files.isDirectory(path) ? "a folder" : "something else"));
         }
+        FileIdentity identity = FileIdentity.of(path);
         FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
         try {
-            return new SafetensorsFile(path, channel, Header.read(path, channel));
+            return new SafetensorsFile(path, identity, channel, Header.read(path, channel));
         } catch (IOException | RuntimeException | Error e) {
             channel.close();
             throw e;
@@ -227,18 +233,53 @@ public final class SafetensorsFile implements AutoCloseable {
     /**
      * Maps a tensor into an array of the CPU without copying it.
      *
+     * <p>Values come from the disk when they are looked at, and changes in place stay in memory. A
+     * file that becomes shorter meanwhile ends the process that looks at what was there; {@link
+     * SafetensorsWriter} and {@link AtomicFile} replace files as a whole, which is no danger.
+     *
+     * <p>Values that do not lie at a multiple of their size in the file are read instead: they are
+     * of no use to the processor where they are. Every file of {@link SafetensorsWriter} and of the
+     * reference writer is aligned.
+     *
      * @param name the name of the tensor
      * @param manager the manager that owns the array; of the PyTorch engine, on the CPU
-     * @return the array; changes in place stay in memory
-     * @throws SafetensorsException if the file has no such tensor, or arrays cannot have its type
+     * @return the array
+     * @throws SafetensorsException if the file has no such tensor or has been replaced or changed,
+     *     or if arrays cannot have the tensor's type
      * @throws IOException if the file cannot be mapped
      */
     public NDArray map(String name, NDManager manager) throws IOException {
-        if (!manager.getDevice().equals(Device.cpu())) {
-            throw new IllegalArgumentException(
-                    "manager must be on the CPU, got " + manager.getDevice());
+        requireCpu(manager);
+        TensorInfo tensor = supported(name);
+        long begin = header.dataStart() + tensor.begin();
+        boolean aligned = begin % tensor.type().bytes(1) == 0;
+        if (tensor.byteLength() == 0 || !aligned) {
+            return read(name, manager);
         }
-        return read(name, manager);
+        DataType type = tensor.type().dataType().orElseThrow();
+        NDArray array;
+        try {
+            array = FileMapping.map(path, begin, type, tensor.shape(), manager);
+        } catch (EngineException e) {
+            throw new IOException("Cannot map " + path + ": " + e.getMessage(), e);
+        }
+        try {
+            identity.require(path);
+            return array;
+        } catch (IOException | RuntimeException | Error e) {
+            array.close();
+            throw e;
+        }
+    }
+
+    private static void requireCpu(NDManager manager) {
+        if (!(manager instanceof PtNDManager) || !manager.getDevice().equals(Device.cpu())) {
+            throw new IllegalArgumentException(
+                    "manager must be of the PyTorch engine on the CPU, got "
+                            + manager.getEngine().getEngineName()
+                            + " on "
+                            + manager.getDevice());
+        }
     }
 
     private TensorInfo tensor(String name) throws SafetensorsException {

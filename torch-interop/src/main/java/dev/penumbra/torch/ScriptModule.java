@@ -85,6 +85,21 @@ final class ScriptModule {
         return run(ScriptCalls::toDoubles, method, arguments);
     }
 
+    /**
+     * Runs a method that makes a tensor, which can be changed in place; the arguments stay the
+     * caller's.
+     *
+     * @return the handle of the tensor, which is the caller's
+     */
+    long runTensor(String method, long... arguments) {
+        long result = call(ScriptCalls::runRecorded, method, arguments);
+        try {
+            return ScriptCalls.toTensor(result);
+        } finally {
+            ScriptCalls.delete(result);
+        }
+    }
+
     private <T> T run(LongFunction<T> read, String method, long... arguments) {
         long result = call(method, arguments);
         try {
@@ -94,9 +109,18 @@ final class ScriptModule {
         }
     }
 
+    /** A way to run a method. */
+    private interface Call {
+        long run(long module, String method, long... arguments);
+    }
+
     private long call(String method, long... arguments) {
+        return call(ScriptCalls::run, method, arguments);
+    }
+
+    private long call(Call call, String method, long... arguments) {
         try {
-            return ScriptCalls.run(block.getHandle(), method, arguments);
+            return call.run(block.getHandle(), method, arguments);
         } catch (EngineException e) {
             throw new EngineException(method + " failed: " + reason(e), e);
         }

@@ -25,6 +25,19 @@ public final class ScriptCalls {
     }
 
     /**
+     * Runs a method outside of inference mode: tensors that it makes can be changed in place and
+     * require gradients.
+     *
+     * @param module the handle of the module
+     * @param method the name of the method
+     * @param arguments the handles of the arguments, which stay the caller's
+     * @return the handle of the result, which is the caller's to delete
+     */
+    public static long runRecorded(long module, String method, long... arguments) {
+        return PyTorchLibrary.LIB.moduleRunMethod(module, method, arguments, true, false);
+    }
+
+    /**
      * Deletes a value.
      *
      * @param value the handle
@@ -41,6 +54,36 @@ public final class ScriptCalls {
      */
     public static long fromDouble(double number) {
         return PyTorchLibrary.LIB.iValueFromDouble(number);
+    }
+
+    /**
+     * Makes a value of a whole number.
+     *
+     * @param number the number
+     * @return the handle
+     */
+    public static long fromLong(long number) {
+        return PyTorchLibrary.LIB.iValueFromLong(number);
+    }
+
+    /**
+     * Makes a value of a list of whole numbers.
+     *
+     * @param numbers the numbers
+     * @return the handle
+     */
+    public static long fromLongs(long... numbers) {
+        return PyTorchLibrary.LIB.iValueFromLongList(numbers);
+    }
+
+    /**
+     * Makes a value of a text.
+     *
+     * @param text the text, without characters beyond the basic plane
+     * @return the handle
+     */
+    public static long fromString(String text) {
+        return PyTorchLibrary.LIB.iValueFromString(text);
     }
 
     /**
@@ -91,6 +134,16 @@ public final class ScriptCalls {
      */
     public static boolean toBoolean(long value) {
         return PyTorchLibrary.LIB.iValueToBool(value);
+    }
+
+    /**
+     * Reads a tensor.
+     *
+     * @param value the handle
+     * @return the handle of the tensor, which is the caller's to delete
+     */
+    public static long toTensor(long value) {
+        return PyTorchLibrary.LIB.iValueToTensor(value);
     }
 
     /**
