@@ -117,7 +117,7 @@ public final class SafetensorsFile implements AutoCloseable {
         if (!(manager instanceof PtNDManager)) {
             throw new IllegalArgumentException(
                     "manager must be of the PyTorch engine, got "
-                            + manager.getEngine().getEngineName());
+                            + manager.getClass().getSimpleName());
         }
         NDArray array = TensorMemory.create(manager, tensor.shape(), tensor.type());
         try {
@@ -276,7 +276,7 @@ public final class SafetensorsFile implements AutoCloseable {
         if (!(manager instanceof PtNDManager) || !manager.getDevice().equals(Device.cpu())) {
             throw new IllegalArgumentException(
                     "manager must be of the PyTorch engine on the CPU, got "
-                            + manager.getEngine().getEngineName()
+                            + manager.getClass().getSimpleName()
                             + " on "
                             + manager.getDevice());
         }

@@ -46,7 +46,7 @@ public final class FileMapping {
         if (!(manager instanceof PtNDManager owner) || !manager.getDevice().equals(Device.cpu())) {
             throw new IllegalArgumentException(
                     "manager must be of the PyTorch engine on the CPU, got "
-                            + manager.getEngine().getEngineName()
+                            + manager.getClass().getSimpleName()
                             + " on "
                             + manager.getDevice());
         }
