@@ -3,10 +3,10 @@ package dev.penumbra.ema;
 
 import ai.djl.Model;
 import ai.djl.util.Utils;
+import dev.penumbra.safetensors.AtomicFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Locale;
 import java.util.Map;
 
@@ -32,11 +32,8 @@ final class ModelFiles {
             copy.setProperty("Epoch", Integer.toString(number));
             copy.save(temporary, name);
             String file = String.format(Locale.ROOT, "%s-%04d.params", name, number);
-            return Files.move(
-                    temporary.resolve(file),
-                    directory.resolve(file),
-                    StandardCopyOption.ATOMIC_MOVE,
-                    StandardCopyOption.REPLACE_EXISTING);
+            AtomicFile.publish(temporary.resolve(file), directory.resolve(file));
+            return directory.resolve(file);
         } finally {
             Utils.deleteQuietly(temporary);
         }

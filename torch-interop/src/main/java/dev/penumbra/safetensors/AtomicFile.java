@@ -2,7 +2,9 @@
 package dev.penumbra.safetensors;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -58,6 +60,24 @@ public final class AtomicFile {
             throw e;
         }
         forceFolder(path);
+    }
+
+    /**
+     * Writes a file of text in UTF-8, replacing one that exists.
+     *
+     * @param path the file
+     * @param text the text
+     * @throws IOException if the file cannot be written; it is as it was before
+     */
+    public static void writeString(Path path, String text) throws IOException {
+        ByteBuffer bytes = StandardCharsets.UTF_8.encode(text);
+        write(
+                path,
+                channel -> {
+                    while (bytes.hasRemaining()) {
+                        channel.write(bytes);
+                    }
+                });
     }
 
     /**

@@ -29,6 +29,14 @@ final class AtomicFileTest {
         path = folder.resolve("a.txt");
     }
 
+    @Test
+    void writeString_isUtf8() throws IOException {
+        AtomicFile.writeString(path, "\u00e9\ud83d\ude00\n");
+        AtomicFile.writeString(path, "\u00e9\n");
+        assertEquals("\u00e9\n", Files.readString(path));
+        assertEquals(List.of(path), files());
+    }
+
     private static void write(FileChannel channel, String text) throws IOException {
         channel.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)));
     }

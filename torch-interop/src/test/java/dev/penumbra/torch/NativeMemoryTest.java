@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.torch;
 
-import static org.junit.jupiter.api.Assertions.assertTrue;
+import static dev.penumbra.torch.NativeMemory.assertFlat;
 
 import ai.djl.Model;
 import ai.djl.engine.EngineException;
@@ -14,12 +14,6 @@ import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.Trainer;
 import ai.djl.training.loss.Loss;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -27,17 +21,12 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 
 /**
- * Resident memory outside of the Java heap does not grow with the number of calls.
- *
- * <p>The compiler makes it jump now and then, but not in every round of calls as a leak does, so
- * the least growth of a round counts. The smallest native value takes 32 bytes: left behind by each
- * of 15,000 calls it is 470 KiB, a list of arrays several times as much.
+ * Nothing that a call makes is left in native memory. The smallest native value takes 32 bytes:
+ * left behind by each of 15,000 calls it is 470 KiB, a list of arrays several times as much.
  */
 @EnabledOnOs(OS.LINUX)
 final class NativeMemoryTest {
 
-    private static final Pattern MAPPING = Pattern.compile("([0-9a-f]+)-[0-9a-f]+ ");
-    private static final int ROUNDS = 12;
     private static final int CALLS = 15_000;
     private static final long BOUND_KIB = 350;
 
@@ -55,48 +44,6 @@ final class NativeMemoryTest {
     @AfterEach
     void tearDown() {
         manager.close();
-    }
-
-    /**
-     * The resident memory above 32 GiB. Where the heap is smaller than that, its compressed
-     * pointers keep it below.
-     */
-    private static long residentKib() {
-        try {
-            boolean counted = false;
-            long total = 0;
-            for (String line : Files.readAllLines(Path.of("/proc/self/smaps"))) {
-                Matcher mapping = MAPPING.matcher(line);
-                if (mapping.lookingAt()) {
-                    counted = Long.parseUnsignedLong(mapping.group(1), 16) >= 1L << 35;
-                } else if (counted && line.startsWith("Rss:")) {
-                    total += Long.parseLong(line.replaceAll("\\D", ""));
-                }
-            }
-            return total;
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    /** The least growth of a round, after one round that warms up. */
-    private static void assertFlat(int calls, long boundKib, Runnable call) {
-        long least = Long.MAX_VALUE;
-        for (int round = 0; round <= ROUNDS; round++) {
-            long before = residentKib();
-            for (int i = 0; i < calls; i++) {
-                call.run();
-            }
-            long growth = residentKib() - before;
-            if (round > 0) {
-                least = Math.min(least, growth);
-            }
-            if (least < boundKib) {
-                return;
-            }
-        }
-        assertTrue(
-                least < boundKib, "every " + calls + " calls take at least " + least + " KiB more");
     }
 
     private void assertFlatWithLists(ListCall call) {

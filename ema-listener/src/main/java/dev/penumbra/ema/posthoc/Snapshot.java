@@ -6,6 +6,8 @@ import ai.djl.ndarray.NDManager;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.RuleJson;
+import dev.penumbra.safetensors.SafetensorsFile;
+import dev.penumbra.safetensors.SafetensorsWriter;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -69,7 +71,10 @@ public record Snapshot(String run, String average, AverageProfile profile, Path 
     }
 
     private static Snapshot read(Path file) throws IOException {
-        Map<String, String> metadata = TensorFile.open(file).metadata();
+        Map<String, String> metadata;
+        try (SafetensorsFile content = SafetensorsFile.open(file)) {
+            metadata = content.metadata();
+        }
         if (!FORMAT.equals(metadata.get("format"))) {
             throw new IOException("Cannot read " + file + ": it is no snapshot of an average");
         }
@@ -105,11 +110,13 @@ public record Snapshot(String run, String average, AverageProfile profile, Path 
         metadata.put("average", average);
         metadata.put("rule", RuleJson.toJson(profile.schedule()));
         metadata.put("step", Long.toString(profile.step()));
-        TensorFile.write(path, metadata, arrays, precision.typesOf(arrays));
+        SafetensorsWriter.write(path, arrays, metadata, precision.typesOf(arrays));
     }
 
     /** Reads the weights onto a manager. */
     Map<String, NDArray> weights(NDManager manager) throws IOException {
-        return TensorFile.open(path).read(manager);
+        try (SafetensorsFile file = SafetensorsFile.open(path)) {
+            return file.readAll(manager);
+        }
     }
 }

@@ -19,7 +19,10 @@ import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.Every;
 import dev.penumbra.ema.schedule.PowerFunction;
+import dev.penumbra.safetensors.SafetensorsWriter;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -309,13 +312,15 @@ final class PostHocSynthesisTest {
         Path path = folder.resolve("wide-0000000004.safetensors");
         byte[] bytes = Files.readAllBytes(path);
         Files.write(path, Arrays.copyOf(bytes, bytes.length - 100));
+        long header = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong();
+        long values = bytes.length - Long.BYTES - header;
         assertFails(
                 "Cannot read "
                         + path
-                        + ": it must have "
-                        + bytes.length
-                        + " bytes, got "
-                        + (bytes.length - 100),
+                        + ": values must have the "
+                        + values
+                        + " bytes that the header describes, got "
+                        + (values - 100),
                 () -> PostHocSynthesis.open(folder, moved.model()));
     }
 
@@ -348,7 +353,7 @@ final class PostHocSynthesisTest {
         Files.createDirectories(folder);
         try (NDManager scope = NDManager.newBaseManager("PyTorch")) {
             Map<String, NDArray> arrays = Map.of("a", scope.create(1f));
-            TensorFile.write(folder.resolve("a.safetensors"), metadata, arrays, Map.of());
+            SafetensorsWriter.write(folder.resolve("a.safetensors"), arrays, metadata);
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.examples.report;
 
+import dev.penumbra.safetensors.AtomicFile;
 import freemarker.template.Configuration;
 import freemarker.template.TemplateException;
 import freemarker.template.TemplateExceptionHandler;
@@ -46,8 +47,8 @@ public final class Report {
         Run run = RunLog.read(runFolder);
         Summary summary = Summary.of(run);
         String page = html(run, summary);
-        AtomicFile.write(runFolder.resolve(SUMMARY_NAME), summary.json());
-        AtomicFile.write(runFolder.resolve(FILE_NAME), page);
+        AtomicFile.writeString(runFolder.resolve(SUMMARY_NAME), summary.json());
+        AtomicFile.writeString(runFolder.resolve(FILE_NAME), page);
         return summary;
     }
 

@@ -210,18 +210,6 @@ class ReportTest {
     }
 
     @Test
-    void write_failure_leavesTheOldFile() throws IOException {
-        Path file = folder.resolve("page");
-        AtomicFile.write(file, "old");
-        Files.createDirectory(folder.resolve("page.part"));
-        assertThrows(IOException.class, () -> AtomicFile.write(file, "new"));
-        assertEquals("old", Files.readString(file));
-        AtomicFile.write(file, "new");
-        assertEquals("new", Files.readString(file));
-        assertFalse(Files.exists(folder.resolve("page.part")));
-    }
-
-    @Test
     void write_missingFolder() {
         Path missing = folder.resolve("nothing");
         IOException e = assertThrows(IOException.class, () -> Report.write(missing));
