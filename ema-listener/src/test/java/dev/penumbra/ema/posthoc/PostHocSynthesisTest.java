@@ -31,6 +31,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -156,8 +157,8 @@ final class PostHocSynthesisTest {
             assertEquals("wide", snapshot.average());
             try (ModelWeights made = synthesis.synthesize(snapshot.profile());
                     NDManager scope = moved.model().getNDManager().newSubManager()) {
-                double[] stored = MovedModel.values(snapshot.weights(scope));
-                double[] found = MovedModel.values(made.arrays());
+                double[] stored = MovedModel.values(new TreeMap<>(snapshot.weights(scope)));
+                double[] found = MovedModel.values(new TreeMap<>(made.arrays()));
                 assertTrue(MovedModel.relative(found, stored, new double[stored.length]) < 1e-6);
             }
         }
