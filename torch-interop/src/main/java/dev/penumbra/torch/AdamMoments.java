@@ -60,6 +60,18 @@ final class AdamMoments implements AutoCloseable {
         return ++step;
     }
 
+    int step() {
+        return step;
+    }
+
+    NDArray firstMoment() {
+        return firstMoment;
+    }
+
+    NDArray secondMoment() {
+        return secondMoment;
+    }
+
     @Override
     public void close() {
         weight.close();

@@ -119,6 +119,36 @@ public final class FusedAdamW extends Optimizer implements AutoCloseable {
         }
     }
 
+    /** The moments of each replica of a parameter, by device. */
+    Map<Device, AdamMoments> moments(String parameterId) {
+        return moments.getOrDefault(parameterId, Map.of());
+    }
+
+    /** Replaces the moments of a parameter by zeros of a step, to be filled. */
+    AdamMoments begin(String parameterId, NDArray weight, int step) {
+        forget(parameterId);
+        AdamMoments begun = new AdamMoments(weight, step);
+        Map<Device, AdamMoments> replicas = new HashMap<>();
+        replicas.put(weight.getDevice(), begun);
+        moments.put(parameterId, replicas);
+        return begun;
+    }
+
+    void forget(String parameterId) {
+        Map<Device, AdamMoments> replicas = moments.remove(parameterId);
+        if (replicas != null) {
+            replicas.values().forEach(AdamMoments::close);
+        }
+    }
+
+    int numUpdate() {
+        return numUpdate;
+    }
+
+    void setNumUpdate(int number) {
+        numUpdate = number;
+    }
+
     @Override
     public void close() {
         moments.values().forEach(replicas -> replicas.values().forEach(AdamMoments::close));

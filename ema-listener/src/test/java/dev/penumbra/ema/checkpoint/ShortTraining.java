@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.ema.checkpoint;
+
+import ai.djl.Model;
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Activation;
+import ai.djl.nn.SequentialBlock;
+import ai.djl.nn.core.Linear;
+import ai.djl.nn.norm.BatchNorm;
+import ai.djl.nn.norm.Dropout;
+import ai.djl.training.DefaultTrainingConfig;
+import ai.djl.training.EasyTrain;
+import ai.djl.training.Trainer;
+import ai.djl.training.dataset.ArrayDataset;
+import ai.djl.training.loss.Loss;
+import ai.djl.training.optimizer.Optimizer;
+import ai.djl.translate.TranslateException;
+import dev.penumbra.ema.EmaTrainingListener;
+import dev.penumbra.ema.LatestAverage;
+import dev.penumbra.state.State;
+import dev.penumbra.torch.FusedAdamW;
+import dev.penumbra.torch.GlobalNormClipping;
+import dev.penumbra.torch.OptimizerState;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/** A training of 15 steps in 3 epochs with shuffled data and dropout, that can be interrupted. */
+final class ShortTraining implements AutoCloseable {
+
+    static final int EPOCHS = 3;
+    static final int BATCHES = 5;
+
+    /** The end of a training in the middle. */
+    static final class Interrupted extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+    }
+
+    private final Scenario scenario;
+    private final Model model;
+    private final NDManager manager;
+    private final ResumableSampler sampler = ResumableSampler.shuffled(4);
+    private final ArrayDataset data;
+    private final ArrayDataset validation;
+    private final EmaTrainingListener ema;
+    private final LatestAverage latest = new LatestAverage(3, 2);
+    private final GlobalNormClipping clipping = new GlobalNormClipping(0.5);
+    private final Optimizer optimizer;
+    private final CheckpointListener checkpoints;
+    private final long stopAfter;
+
+    /**
+     * Prepares a training.
+     *
+     * @param saveEvery the steps between two checkpoints; 0 for the ends of epochs only
+     * @param stopAfter the step after which it is interrupted; 0 for never
+     */
+    ShortTraining(Scenario scenario, Path folder, long saveEvery, long stopAfter) {
+        this.scenario = scenario;
+        this.stopAfter = stopAfter;
+        Engine.getInstance().setRandomSeed(17);
+        model = Model.newInstance("short", "PyTorch");
+        model.setBlock(
+                new SequentialBlock()
+                        .add(Linear.builder().setUnits(8).build())
+                        .add(BatchNorm.builder().build())
+                        .add(Activation.reluBlock())
+                        .add(Dropout.builder().optRate(0.3f).build())
+                        .add(Linear.builder().setUnits(3).build()));
+        manager = model.getNDManager().newSubManager();
+        data = data(20, sampler);
+        validation =
+                data(
+                        12,
+                        new ai.djl.training.dataset.BatchSampler(
+                                new ai.djl.training.dataset.SequenceSampler(), 6));
+        ema = EmaTrainingListener.of(scenario.config());
+        optimizer = scenario.optimizer().create();
+        CheckpointListenerBuilder builder =
+                CheckpointListener.builder()
+                        .setFolder(folder)
+                        .setAverages(ema)
+                        .setOptimizer(optimizer)
+                        .optSampler(sampler)
+                        .optStepSeeds(3)
+                        .optSettings(Map.of("scenario", scenario.name()));
+        if (saveEvery > 0) {
+            builder.optEverySteps(saveEvery).optEveryEpochs(1000);
+        }
+        if (scenario.extras()) {
+            ema.addAfterStep(latest);
+            builder.optPart("latest", latest.stateful(model)).optPart("clipping", clipping);
+        }
+        checkpoints = builder.build();
+    }
+
+    private ArrayDataset data(int count, ai.djl.training.dataset.Sampler order) {
+        Random random = new Random(count);
+        double[] values = random.doubles(count * 6L, -1, 1).toArray();
+        double[] targets = random.doubles(count * 3L, -1, 1).toArray();
+        NDArray inputs =
+                manager.create(values, new Shape(count, 6)).toType(DataType.FLOAT32, false);
+        NDArray labels =
+                manager.create(targets, new Shape(count, 3)).toType(DataType.FLOAT32, false);
+        return new ArrayDataset.Builder()
+                .setData(inputs)
+                .optLabels(labels)
+                .setSampling(order)
+                .build();
+    }
+
+    /** Trains from the newest checkpoint to the end and tells what has come out. */
+    String run() throws IOException, TranslateException {
+        DefaultTrainingConfig config =
+                new DefaultTrainingConfig(Loss.l2Loss()).optOptimizer(optimizer);
+        if (scenario.extras()) {
+            config.addTrainingListeners(clipping);
+        }
+        config.addTrainingListeners(ema, checkpoints);
+        try (Trainer trainer = model.newTrainer(config)) {
+            trainer.initialize(new Shape(1, 6));
+            Progress done = checkpoints.resume(trainer);
+            if (stopAfter > 0) {
+                ema.addAfterStep(
+                        averages -> {
+                            if (averages.step() == stopAfter) {
+                                throw new Interrupted();
+                            }
+                        });
+            }
+            EasyTrain.fit(trainer, EPOCHS - Math.toIntExact(done.epoch()), data, null);
+            return result(trainer);
+        }
+    }
+
+    private String result(Trainer trainer) throws IOException, TranslateException {
+        Map<String, String> result = new TreeMap<>();
+        result.put("model", digest(new ModelState(model.getBlock()).state()));
+        result.put("averages", digest(ema.averages().stateful().state()));
+        result.put("optimizer", digest(OptimizerState.of(optimizer, model.getBlock()).state()));
+        result.put("latest", digest(latest.stateful(model).state()));
+        result.put("clipping", digest(clipping.state()));
+        result.put("generator", Long.toString(RandomState.get()));
+        for (String name : ema.averages().names()) {
+            if (ema.averages().get(name).isStarted() && !scenario.name().contains("RECOMPUTE")) {
+                result.put(
+                        "report " + name,
+                        ema.averages().get(name).evaluate(trainer, validation)
+                                + " "
+                                + ema.averages().get(name).distance()
+                                + " "
+                                + ema.averages().get(name).decay());
+            }
+        }
+        return scenario.name() + " " + result;
+    }
+
+    static String digest(State state) {
+        MessageDigest digest = Sha256Sums.digest();
+        Map<String, NDArray> arrays = new LinkedHashMap<>(state.arrays());
+        arrays.forEach(
+                (name, array) -> {
+                    digest.update(name.getBytes(StandardCharsets.UTF_8));
+                    digest.update(array.getDataType().name().getBytes(StandardCharsets.UTF_8));
+                    ByteBuffer bytes = array.toByteBuffer();
+                    digest.update(bytes);
+                });
+        digest.update(new TreeMap<>(state.values()).toString().getBytes(StandardCharsets.UTF_8));
+        return HexFormat.of().formatHex(digest.digest());
+    }
+
+    CheckpointListener checkpoints() {
+        return checkpoints;
+    }
+
+    @Override
+    public void close() throws IOException {
+        checkpoints.close();
+        latest.close();
+        ema.close();
+        if (optimizer instanceof FusedAdamW fused) {
+            fused.close();
+        }
+        model.close();
+    }
+
+    /** Trains and tells what has come out; null if it was interrupted. */
+    static @Nullable String run(Scenario scenario, Path folder, long saveEvery, long stopAfter)
+            throws IOException, TranslateException {
+        try (ShortTraining training = new ShortTraining(scenario, folder, saveEvery, stopAfter)) {
+            return training.run();
+        } catch (Interrupted e) {
+            return null;
+        }
+    }
+}
