@@ -180,7 +180,8 @@ public final class CheckpointFolder implements AutoCloseable {
         } catch (CheckpointException e) {
             throw e;
         } catch (IOException e) {
-            throw new CheckpointException("Cannot write checkpoints to " + path + ": " + e, e);
+            throw new CheckpointException(
+                    "Cannot write checkpoints to " + path + ": " + Folders.reason(e), e);
         }
     }
 
@@ -222,7 +223,8 @@ public final class CheckpointFolder implements AutoCloseable {
             Folders.force(path);
         } catch (IOException | RuntimeException e) {
             discard(temporary, e);
-            throw new CheckpointException("Cannot save checkpoint " + target + ": " + e, e);
+            throw new CheckpointException(
+                    "Cannot save checkpoint " + target + ": " + Folders.reason(e), e);
         }
         link(name);
         prune(retention);

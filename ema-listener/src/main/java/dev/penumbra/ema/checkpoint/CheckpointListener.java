@@ -204,9 +204,10 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
         long step = averages.step();
         seed(step);
         try {
-            saver.check();
             if (isTerminated() || triggers.isDueAtStep(step, System.nanoTime() - latest)) {
                 save(Map.of());
+            } else {
+                saver.check();
             }
             exitIfTerminated();
         } catch (IOException e) {
@@ -231,11 +232,12 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
         epoch++;
         batch = 0;
         try {
-            saver.check();
             Map<String, Float> scores = scores(trainer);
             boolean improved = best != null && best.improve(scores);
             if (improved || isTerminated() || triggers.isDueAtEpoch(epoch)) {
                 save(scores);
+            } else {
+                saver.check();
             }
             exitIfTerminated();
         } catch (IOException e) {

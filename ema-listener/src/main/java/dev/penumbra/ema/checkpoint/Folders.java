@@ -6,6 +6,7 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -51,6 +52,16 @@ final class Folders {
         try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
             channel.force(true);
         }
+    }
+
+    /** What has gone wrong, in the words of the system. */
+    static String reason(Exception e) {
+        String message = e.getMessage();
+        boolean told =
+                e instanceof FileSystemException file
+                        ? file.getReason() != null
+                        : e instanceof IOException;
+        return message != null && told ? message : e.getClass().getSimpleName() + ": " + message;
     }
 
     /** Deletes a folder with everything in it. */

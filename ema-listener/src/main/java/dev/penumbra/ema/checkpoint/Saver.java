@@ -36,13 +36,21 @@ final class Saver implements AutoCloseable {
     }
 
     void save(CheckpointInfo info, Map<String, State> parts) throws IOException {
-        await();
+        CheckpointException earlier = null;
+        try {
+            await();
+        } catch (CheckpointException e) {
+            earlier = e; // This one may succeed all the same.
+        }
         if (staging == null) {
             folder.save(info, parts, retention);
-            return;
+        } else {
+            Map<String, State> copies = staging.copy(parts);
+            pending = executor.submit(() -> folder.save(info, copies, retention));
         }
-        Map<String, State> copies = staging.copy(parts);
-        pending = executor.submit(() -> folder.save(info, copies, retention));
+        if (earlier != null) {
+            throw earlier;
+        }
     }
 
     /** Throws what has failed in the background, if it has ended. */

@@ -15,6 +15,11 @@ final class ChildProcess {
     private ChildProcess() {}
 
     static Process start(Path output, Class<?> program, String... arguments) throws IOException {
+        return start(output, List.of(), program, arguments);
+    }
+
+    static Process start(Path output, List<String> options, Class<?> program, String... arguments)
+            throws IOException {
         List<String> command = new ArrayList<>();
         command.add(
                 System.getProperty("java.home") + File.separator + "bin" + File.separator + "java");
@@ -22,6 +27,7 @@ final class ChildProcess {
         command.add("-Dai.djl.offline=true");
         command.add("-Xshare:auto");
         command.add("-XX:TieredStopAtLevel=1");
+        command.addAll(options);
         command.add("-cp");
         command.add(System.getProperty("java.class.path"));
         command.add(program.getName());
