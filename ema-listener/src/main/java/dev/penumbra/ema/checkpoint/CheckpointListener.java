@@ -75,9 +75,9 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
     private Duration pause = Duration.ZERO;
 
     CheckpointListener(CheckpointListenerBuilder builder) {
+        folder = new CheckpointFolder(builder.folder());
         ema = builder.averages();
         optimizer = builder.optimizer();
-        folder = new CheckpointFolder(builder.folder());
         triggers = builder.triggers();
         settings = builder.settings();
         userParts = builder.parts();

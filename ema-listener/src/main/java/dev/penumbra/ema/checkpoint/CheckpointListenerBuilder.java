@@ -258,7 +258,7 @@ public final class CheckpointListenerBuilder {
     }
 
     Map<String, String> settings() {
-        return Map.copyOf(settings);
+        return new LinkedHashMap<>(settings);
     }
 
     Map<String, Stateful> parts() {

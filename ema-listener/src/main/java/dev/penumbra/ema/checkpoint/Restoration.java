@@ -52,8 +52,8 @@ final class Restoration {
         Map<String, String> saved = checkpoint.info().settings();
         settings.forEach(
                 (name, value) -> {
-                    String before = saved.get(name);
-                    if (!value.equals(before)) {
+                    String before = saved.getOrDefault(name, "absent");
+                    if (!value.equals(saved.get(name))) {
                         differences.add(
                                 "setting '" + name + "' must be " + before + ", got " + value);
                     }

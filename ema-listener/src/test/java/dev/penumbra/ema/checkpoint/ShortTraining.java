@@ -23,6 +23,7 @@ import ai.djl.training.dataset.SequenceSampler;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.translate.TranslateException;
+import dev.penumbra.ema.AfterStep;
 import dev.penumbra.ema.EmaTrainingListener;
 import dev.penumbra.ema.LatestAverage;
 import dev.penumbra.state.State;
@@ -103,6 +104,7 @@ final class ShortTraining implements AutoCloseable {
                         .setOptimizer(optimizer)
                         .optSampler(sampler)
                         .optStepSeeds(3)
+                        .optTerminate()
                         .optSettings(Map.of("scenario", scenario.name()));
         if (saveEvery > 0) {
             builder.optEverySteps(saveEvery).optEveryEpochs(1000);
@@ -182,6 +184,15 @@ final class ShortTraining implements AutoCloseable {
         }
     }
 
+    /** Adds what runs after each step, before it is saved. */
+    void afterStep(AfterStep observer) {
+        ema.addAfterStep(observer);
+    }
+
+    CheckpointListener checkpoints() {
+        return checkpoints;
+    }
+
     /** Why checkpoints could not be saved. */
     List<String> failures() {
         return failures;
@@ -221,10 +232,6 @@ final class ShortTraining implements AutoCloseable {
                 });
         digest.update(new TreeMap<>(state.values()).toString().getBytes(StandardCharsets.UTF_8));
         return HexFormat.of().formatHex(digest.digest());
-    }
-
-    CheckpointListener checkpoints() {
-        return checkpoints;
     }
 
     @Override
