@@ -77,6 +77,23 @@ public final class StateCheck {
     }
 
     /**
+     * Requires a whole number.
+     *
+     * @param name the name
+     * @return this check
+     */
+    public StateCheck whole(String name) {
+        values.add(name);
+        String actual = saved.values().get(name);
+        try {
+            Long.parseLong(String.valueOf(actual));
+        } catch (NumberFormatException e) {
+            add(name + " must be a whole number, got " + shown(actual));
+        }
+        return this;
+    }
+
+    /**
      * Requires a number as {@link Double#toString} writes it.
      *
      * @param name the name

@@ -31,6 +31,7 @@ public final class OptimizerState implements Stateful {
 
     private static final String TYPE = "optimizer";
     private static final String NUMBER = "updates";
+    private static final String COUNT = "[0-9]{1,9}";
 
     private final Optimizer optimizer;
     private final Block block;
@@ -81,11 +82,11 @@ public final class OptimizerState implements Stateful {
     public List<String> differences(SavedState saved) {
         StateCheck check = new StateCheck(saved);
         check.value(TYPE, optimizer.getClass().getSimpleName());
-        check.count(NUMBER);
+        check.text(NUMBER, COUNT, "a number of updates");
         Map<String, Parameter> parameters = parameters();
         for (String key : saved.values().keySet()) {
             if (key.startsWith(NUMBER + "/") && parameters.containsKey(nameIn(key))) {
-                check.text(key, "[0-9]{1,9}", "a number of updates");
+                check.text(key, COUNT, "a number of updates");
             }
         }
         for (String key : saved.tensors().keySet()) {

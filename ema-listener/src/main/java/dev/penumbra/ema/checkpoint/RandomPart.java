@@ -22,8 +22,6 @@ import org.jspecify.annotations.Nullable;
 record RandomPart(@Nullable ResumableSampler sampler, @Nullable Long seed, LongSupplier batches)
         implements Stateful {
 
-    private static final String NUMBER = "-?[0-9]{1,19}";
-
     @Override
     public State state() {
         Map<String, String> values = new LinkedHashMap<>();
@@ -40,9 +38,9 @@ record RandomPart(@Nullable ResumableSampler sampler, @Nullable Long seed, LongS
     public List<String> differences(SavedState saved) {
         StateCheck check = new StateCheck(saved);
         check.value("step_seeds", String.valueOf(seed));
-        check.text("generator", NUMBER, "a whole number").count("batches");
+        check.whole("generator").count("batches");
         if (saved.values().containsKey("generator_at_epoch")) {
-            check.text("generator_at_epoch", NUMBER, "a whole number");
+            check.whole("generator_at_epoch");
         }
         boolean within = !"0".equals(saved.values().get("batches"));
         if (within && (sampler == null || !saved.values().containsKey("generator_at_epoch"))) {

@@ -155,6 +155,32 @@ final class ShortTraining implements AutoCloseable {
         }
     }
 
+    /** What is done with a training that does not run. */
+    @FunctionalInterface
+    interface Use {
+        void with(Trainer trainer, CheckpointListener checkpoints)
+                throws IOException, TranslateException;
+    }
+
+    /** Prepares everything for the first step. */
+    void open(Use use) throws IOException, TranslateException {
+        DefaultTrainingConfig config =
+                new DefaultTrainingConfig(Loss.l2Loss()).optOptimizer(optimizer);
+        try (Trainer trainer = model.newTrainer(config.addTrainingListeners(ema, checkpoints))) {
+            trainer.initialize(new Shape(1, 6));
+            ema.averagesOf(trainer);
+            use.with(trainer, checkpoints);
+        }
+    }
+
+    /** The digest of all arrays and counters. */
+    String digest() {
+        return digest(new ModelState(model.getBlock()).state())
+                + digest(ema.averages().stateful().state())
+                + digest(OptimizerState.of(optimizer, model.getBlock()).state())
+                + digest(latest.stateful(model).state());
+    }
+
     /** As EasyTrain, but what cannot be saved is only noted. */
     private void train(Trainer trainer, int epochs) throws IOException, TranslateException {
         for (int epoch = 0; epoch < epochs; epoch++) {
