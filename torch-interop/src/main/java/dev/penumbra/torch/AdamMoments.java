@@ -64,6 +64,10 @@ final class AdamMoments implements AutoCloseable {
         return step;
     }
 
+    void setStep(int taken) {
+        step = taken;
+    }
+
     NDArray firstMoment() {
         return firstMoment;
     }

@@ -124,13 +124,13 @@ public final class FusedAdamW extends Optimizer implements AutoCloseable {
         return moments.getOrDefault(parameterId, Map.of());
     }
 
-    /** Replaces the moments of a parameter by zeros of a step, to be filled. */
+    /** Sets the step of a parameter and returns its moments, to be filled. */
     AdamMoments begin(String parameterId, NDArray weight, int step) {
-        forget(parameterId);
-        AdamMoments begun = new AdamMoments(weight, step);
-        Map<Device, AdamMoments> replicas = new HashMap<>();
-        replicas.put(weight.getDevice(), begun);
-        moments.put(parameterId, replicas);
+        AdamMoments begun =
+                moments.computeIfAbsent(parameterId, id -> new HashMap<>())
+                        .computeIfAbsent(weight.getDevice(), d -> new AdamMoments(weight, step));
+        begun.follow(weight);
+        begun.setStep(step);
         return begun;
     }
 

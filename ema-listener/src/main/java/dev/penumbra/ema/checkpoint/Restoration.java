@@ -3,10 +3,13 @@ package dev.penumbra.ema.checkpoint;
 
 import dev.penumbra.state.Stateful;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -14,6 +17,9 @@ import org.slf4j.LoggerFactory;
 final class Restoration {
 
     private static final Logger logger = LoggerFactory.getLogger(Restoration.class);
+
+    private static final List<String> LARGE =
+            List.of(Checkpoint.MODEL, Checkpoint.AVERAGES, Checkpoint.OPTIMIZER);
 
     private final Checkpoint checkpoint;
     private final Map<String, Stateful> parts;
@@ -80,15 +86,45 @@ final class Restoration {
                                 + ": "
                                 + String.join("; ", differences));
             }
-            for (Map.Entry<String, Stateful> part : parts.entrySet()) {
-                SavedPart state = saved.get(part.getKey());
-                if (state != null) {
-                    part.getValue().restore(state);
-                }
-            }
+            restoreAll(saved);
         } finally {
             for (SavedPart part : saved.values()) {
                 part.close();
+            }
+        }
+    }
+
+    /** The large parts are read side by side, those of the program one after the other. */
+    private void restoreAll(Map<String, SavedPart> saved) throws IOException {
+        List<CompletableFuture<Void>> reading = new ArrayList<>();
+        for (String name : LARGE) {
+            reading.add(CompletableFuture.runAsync(() -> restore(name, saved)));
+        }
+        try {
+            CompletableFuture.allOf(reading.toArray(CompletableFuture[]::new)).join();
+            for (String name : parts.keySet()) {
+                if (!LARGE.contains(name)) {
+                    restore(name, saved);
+                }
+            }
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof UncheckedIOException io) {
+                throw io.getCause();
+            }
+            throw e;
+        }
+    }
+
+    private void restore(String name, Map<String, SavedPart> saved) {
+        Stateful part = parts.get(name);
+        SavedPart state = saved.get(name);
+        if (part != null && state != null) {
+            try {
+                part.restore(state);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
             }
         }
     }

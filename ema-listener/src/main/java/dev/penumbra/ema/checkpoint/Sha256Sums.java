@@ -22,7 +22,7 @@ final class Sha256Sums {
     static final String FILE_NAME = "SHA256SUMS";
 
     private static final Pattern LINE = Pattern.compile("([0-9a-f]{64}) {2}([^/\\\\\\x00]+)");
-    private static final int CHUNK = 1 << 20;
+    private static final int CHUNK = 1 << 16;
 
     private Sha256Sums() {}
 
@@ -67,7 +67,7 @@ final class Sha256Sums {
 
     static String of(Path file) throws IOException {
         MessageDigest digest = digest();
-        ByteBuffer buffer = ByteBuffer.allocate(CHUNK);
+        ByteBuffer buffer = ByteBuffer.allocateDirect(CHUNK);
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             while (channel.read(buffer.clear()) >= 0) {
                 digest.update(buffer.flip());
