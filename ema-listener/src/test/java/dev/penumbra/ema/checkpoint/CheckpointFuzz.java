@@ -51,6 +51,7 @@ final class CheckpointFuzz {
     private final Path folder;
     private final Map<String, byte[]> original = new TreeMap<>();
     private final Map<String, Integer> refused = new TreeMap<>();
+    private String digest = "";
     private int accepted;
     private long slowest;
     private long most;
@@ -82,6 +83,7 @@ final class CheckpointFuzz {
                 new ShortTraining(scenario, folder.resolve("other"), 1000, 0)) {
             training.open(
                     (trainer, checkpoints) -> {
+                        digest = training.digest();
                         for (int i = 0; i < tries; i++) {
                             attempt(training, trainer, checkpoints);
                         }
@@ -97,7 +99,6 @@ final class CheckpointFuzz {
         String damage = damage(files, fitting);
         Path target = folder.resolve("damaged");
         write(files, target);
-        String before = training.digest();
         long bytes = threads.getCurrentThreadAllocatedBytes();
         long begin = System.nanoTime();
         boolean loaded = false;
@@ -111,7 +112,9 @@ final class CheckpointFuzz {
         }
         slowest = Math.max(slowest, System.nanoTime() - begin);
         most = Math.max(most, threads.getCurrentThreadAllocatedBytes() - bytes);
-        check(loaded, fitting, before.equals(training.digest()), damage);
+        String now = training.digest();
+        check(loaded, fitting, now.equals(digest), damage);
+        digest = now;
     }
 
     private void check(boolean loaded, boolean fitting, boolean same, String damage) {

@@ -20,6 +20,11 @@ final class ChildProcess {
 
     static Process start(Path output, List<String> options, Class<?> program, String... arguments)
             throws IOException {
+        return start(output, command(options, program, arguments));
+    }
+
+    private static List<String> command(
+            List<String> options, Class<?> program, String... arguments) {
         List<String> command = new ArrayList<>();
         command.add(
                 System.getProperty("java.home") + File.separator + "bin" + File.separator + "java");
@@ -32,6 +37,20 @@ final class ChildProcess {
         command.add(System.getProperty("java.class.path"));
         command.add(program.getName());
         command.addAll(List.of(arguments));
+        return command;
+    }
+
+    /** Starts a program whose files may not become larger than some KiB. */
+    static Process startLimited(
+            Path output, int kib, List<String> options, Class<?> program, String... arguments)
+            throws IOException {
+        List<String> command = new ArrayList<>();
+        command.addAll(List.of("bash", "-c", "ulimit -f " + kib + " && exec \"$@\"", "bash"));
+        command.addAll(command(options, program, arguments));
+        return start(output, command);
+    }
+
+    private static Process start(Path output, List<String> command) throws IOException {
         return new ProcessBuilder(command)
                 .redirectOutput(output.toFile())
                 .redirectError(ProcessBuilder.Redirect.appendTo(new File(output + ".err")))
