@@ -241,14 +241,16 @@ public final class CheckpointFolder implements AutoCloseable {
         }
     }
 
+    /** Where there is no place for a link, none is better than one to something deleted. */
     private void link(String name) throws IOException {
         Path link = path.resolve(TEMPORARY + LATEST);
+        Path latest = path.resolve(LATEST);
         try {
             Files.deleteIfExists(link);
             Files.createSymbolicLink(link, Path.of(name));
-            Files.move(link, path.resolve(LATEST), StandardCopyOption.ATOMIC_MOVE);
-        } catch (UnsupportedOperationException e) {
-            return; // A file system without links.
+            Files.move(link, latest, StandardCopyOption.ATOMIC_MOVE);
+        } catch (UnsupportedOperationException | IOException e) {
+            Files.deleteIfExists(latest);
         }
     }
 
