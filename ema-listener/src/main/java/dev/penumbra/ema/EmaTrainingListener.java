@@ -14,9 +14,11 @@ import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -87,7 +89,7 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
         config = builder.config();
         metricsEvery = builder.metricsEvery();
         automatic = builder.isAutomatic();
-        observers = builder.observers();
+        observers = new ArrayList<>(builder.observers());
     }
 
     /**
@@ -201,6 +203,30 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
         }
         initialBuffers = null;
         begin(trainer);
+    }
+
+    /**
+     * Returns the averages of a trainer, which take the weights as they are for their start if they
+     * have none, to be filled from a checkpoint.
+     *
+     * @param trainer the trainer
+     * @return the averages, which stay this listener's
+     * @throws IllegalStateException if the model has no weights yet
+     */
+    public WeightAverages averagesOf(Trainer trainer) {
+        if (averages == null) {
+            start(trainer);
+        }
+        return averages();
+    }
+
+    /**
+     * Adds what runs right after each step has been averaged, after what is there already.
+     *
+     * @param observer what runs
+     */
+    public void addAfterStep(AfterStep observer) {
+        observers.add(Objects.requireNonNull(observer, "observer"));
     }
 
     private void begin(Trainer trainer) {

@@ -8,8 +8,14 @@ public enum Goal {
     /** Lower values are better, as of a loss. */
     MINIMIZE;
 
-    /** Tells whether a value is better than another; NaN is never better, and worse than all. */
-    boolean isBetter(float value, float other) {
+    /**
+     * Tells whether a value is better than another. NaN is never better, and worse than all.
+     *
+     * @param value the value
+     * @param other the other value
+     * @return whether it is
+     */
+    public boolean isBetter(float value, float other) {
         if (Float.isNaN(value) || Float.isNaN(other)) {
             return !Float.isNaN(value);
         }

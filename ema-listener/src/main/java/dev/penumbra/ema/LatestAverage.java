@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Parameter;
 import dev.penumbra.ema.EmaConfig.NonFinite;
+import dev.penumbra.state.Stateful;
 import dev.penumbra.torch.FiniteCheck;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -183,6 +184,36 @@ public final class LatestAverage implements AfterStep, AutoCloseable {
      */
     public long skippedSnapshots() {
         return skippedSnapshots;
+    }
+
+    /**
+     * Returns the state, to be saved and restored.
+     *
+     * @param model the model whose weights are averaged, with initialized parameters
+     * @return the state
+     */
+    public Stateful stateful(Model model) {
+        return new LatestAverageState(this, model);
+    }
+
+    Deque<ModelWeights> snapshots() {
+        return snapshots;
+    }
+
+    int capacity() {
+        return capacity;
+    }
+
+    long every() {
+        return every;
+    }
+
+    /** Forgets all snapshots. */
+    void restart(long skipped) {
+        requireOpen();
+        snapshots.forEach(ModelWeights::close);
+        snapshots.clear();
+        skippedSnapshots = skipped;
     }
 
     private void requireOpen() {

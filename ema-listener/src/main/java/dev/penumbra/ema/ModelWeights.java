@@ -12,16 +12,14 @@ import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.translate.TranslateException;
-import ai.djl.util.Pair;
+import dev.penumbra.state.NamedParameters;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -87,18 +85,7 @@ public final class ModelWeights implements AutoCloseable {
      * @throws IllegalStateException if there are none or one has no array
      */
     static Map<String, Parameter> parametersOf(Block block) {
-        Map<String, Parameter> parameters = new LinkedHashMap<>();
-        Set<Parameter> seen = Collections.newSetFromMap(new IdentityHashMap<>());
-        for (Pair<String, Parameter> pair : block.getParameters()) {
-            if (!pair.getValue().isInitialized()) {
-                throw new IllegalStateException(
-                        "The model has no weights yet: call trainer.initialize(...) before"
-                                + " training");
-            }
-            if (seen.add(pair.getValue())) {
-                parameters.put(pair.getKey(), pair.getValue());
-            }
-        }
+        Map<String, Parameter> parameters = NamedParameters.of(block);
         if (parameters.isEmpty()) {
             throw new IllegalStateException("The model has no parameters to average");
         }

@@ -70,7 +70,8 @@ record TrackedParameter(
             return statisticsRule(treatments.statistics(), averaged);
         }
         if (parameter.requiresGradient()) {
-            return averaged ? Rule.AVERAGE : Rule.COPY_IF_CHANGED;
+            // Not every optimizer raises the version of what it changes.
+            return averaged ? Rule.AVERAGE : Rule.COPY;
         }
         Treatment treatment =
                 parameter.getType() == Parameter.Type.OTHER

@@ -12,6 +12,7 @@ import ai.djl.translate.TranslateException;
 import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.DecaySchedule;
+import dev.penumbra.state.StateCheck;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -334,8 +335,42 @@ public final class WeightAverage implements AutoCloseable {
         recomputedAt = movedAt;
     }
 
-    boolean isStarted() {
+    /**
+     * Tells whether a step has moved the average, without which it cannot be used.
+     *
+     * @return whether one has
+     */
+    public boolean isStarted() {
         return started;
+    }
+
+    /** What has happened so far, by name. */
+    Map<String, String> progress() {
+        Map<String, String> progress = new LinkedHashMap<>();
+        progress.put("started", Boolean.toString(started));
+        progress.put("weight", Double.toString(weight));
+        progress.put("decay", Double.toString(decay));
+        progress.put("moved_at", Long.toString(movedAt));
+        progress.put("recomputed_at", Long.toString(recomputedAt));
+        return progress;
+    }
+
+    static void checkProgress(String prefix, StateCheck check) {
+        check.truth(prefix + "started");
+        check.number(prefix + "weight").number(prefix + "decay");
+        check.count(prefix + "moved_at").count(prefix + "recomputed_at");
+    }
+
+    void setProgress(String prefix, Map<String, String> saved) {
+        started = Boolean.parseBoolean(saved.get(prefix + "started"));
+        weight = Double.parseDouble(value(saved, prefix + "weight"));
+        decay = Double.parseDouble(value(saved, prefix + "decay"));
+        movedAt = Long.parseLong(value(saved, prefix + "moved_at"));
+        recomputedAt = Long.parseLong(value(saved, prefix + "recomputed_at"));
+    }
+
+    private static String value(Map<String, String> saved, String name) {
+        return Objects.requireNonNull(saved.get(name), name);
     }
 
     ModelWeights weights() {

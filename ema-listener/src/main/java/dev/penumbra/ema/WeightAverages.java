@@ -13,6 +13,7 @@ import dev.penumbra.ema.EmaConfig.NonFinite;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.StepInterval;
+import dev.penumbra.state.Stateful;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -412,6 +413,25 @@ public final class WeightAverages implements AutoCloseable {
                     evaluator + " must be a number for at least one average, got NaN for all");
         }
         return get(best);
+    }
+
+    /**
+     * Returns the state of all averages, counters and settings included, to be saved and restored.
+     *
+     * @return the state
+     */
+    public Stateful stateful() {
+        return new AveragesState(this);
+    }
+
+    List<AveragedSet> sets() {
+        return sets;
+    }
+
+    void setSteps(long taken, long skipped) {
+        step = taken;
+        skippedSteps = skipped;
+        gradientNorms = null;
     }
 
     void requireUsable() {

@@ -3,7 +3,6 @@ package dev.penumbra.ema;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.djl.MalformedModelException;
 import ai.djl.Model;
@@ -23,14 +22,10 @@ import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.Every;
 import dev.penumbra.ema.schedule.LayerwiseGradient;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -39,53 +34,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/**
- * Resident memory outside of the Java heap does not grow with the number of calls.
- *
- * <p>The compiler makes it jump now and then, but not in every round of calls as a leak does, so
- * the least growth of a round counts. An array left behind by each of 5,000 calls is more than 1
- * MiB, and one of 400 KB by each of 20 calls is 8 MiB.
- */
+/** The memory that averages take does not grow with the number of calls. */
 @EnabledOnOs(OS.LINUX)
 final class AverageMemoryTest {
 
-    private static final Pattern MAPPING = Pattern.compile("([0-9a-f]+)-[0-9a-f]+ ");
-    private static final int ROUNDS = 12;
-    private static final long BOUND_KIB = 500;
     private static final EmaConfig CONFIG = EmaConfig.of(new ConstantDecay(0.5));
-
-    /** The resident memory above 32 GiB, where a heap with compressed pointers never is. */
-    private static long residentKib() {
-        try {
-            boolean counted = false;
-            long total = 0;
-            for (String line : Files.readAllLines(Path.of("/proc/self/smaps"))) {
-                Matcher mapping = MAPPING.matcher(line);
-                if (mapping.lookingAt()) {
-                    counted = Long.parseUnsignedLong(mapping.group(1), 16) >= 1L << 35;
-                } else if (counted && line.startsWith("Rss:")) {
-                    total += Long.parseLong(line.replaceAll("\\D", ""));
-                }
-            }
-            return total;
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    private static void assertFlat(int calls, Runnable call) {
-        long least = Long.MAX_VALUE;
-        for (int round = 0; round <= ROUNDS && least >= BOUND_KIB; round++) {
-            long before = residentKib();
-            for (int i = 0; i < calls; i++) {
-                call.run();
-            }
-            long growth = residentKib() - before;
-            // The first round warms up.
-            least = round == 0 ? least : Math.min(least, growth);
-        }
-        assertTrue(least < BOUND_KIB, calls + " calls take at least " + least + " KiB more");
-    }
 
     @Test
     void updates() {
@@ -342,7 +295,7 @@ final class AverageMemoryTest {
     private static void assertFlat(Model model, int calls, Runnable call) {
         call.run();
         int arrays = model.getNDManager().getManagedArrays().size();
-        assertFlat(calls, call);
+        ResidentMemory.assertFlat(calls, call);
         assertEquals(arrays, model.getNDManager().getManagedArrays().size(), "arrays");
     }
 
@@ -364,6 +317,6 @@ final class AverageMemoryTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void close_freesTheArrays(boolean modelFirst) {
-        assertFlat(20, () -> average(modelFirst));
+        ResidentMemory.assertFlat(20, () -> average(modelFirst));
     }
 }

@@ -2,6 +2,7 @@
 package dev.penumbra.examples;
 
 import dev.penumbra.examples.benchmark.BenchmarkCommand;
+import dev.penumbra.examples.benchmark.CheckpointBenchmarkCommand;
 import dev.penumbra.examples.cifar10.PostHocCifar10;
 import dev.penumbra.examples.cifar10.TrainCifar10WithEma;
 import dev.penumbra.examples.data.DataException;
@@ -28,7 +29,8 @@ import picocli.CommandLine.Command;
             TrainCifar10WithEma.class,
             PrecisionCommand.class,
             ReportCommand.class,
-            BenchmarkCommand.class
+            BenchmarkCommand.class,
+            CheckpointBenchmarkCommand.class
         })
 public final class Main {
 

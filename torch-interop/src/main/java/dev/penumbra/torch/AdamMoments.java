@@ -60,6 +60,22 @@ final class AdamMoments implements AutoCloseable {
         return ++step;
     }
 
+    int step() {
+        return step;
+    }
+
+    void setStep(int taken) {
+        step = taken;
+    }
+
+    NDArray firstMoment() {
+        return firstMoment;
+    }
+
+    NDArray secondMoment() {
+        return secondMoment;
+    }
+
     @Override
     public void close() {
         weight.close();

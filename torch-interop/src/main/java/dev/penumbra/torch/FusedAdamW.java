@@ -119,6 +119,36 @@ public final class FusedAdamW extends Optimizer implements AutoCloseable {
         }
     }
 
+    /** The moments of each replica of a parameter, by device. */
+    Map<Device, AdamMoments> moments(String parameterId) {
+        return moments.getOrDefault(parameterId, Map.of());
+    }
+
+    /** Sets the step of a parameter and returns its moments, to be filled. */
+    AdamMoments begin(String parameterId, NDArray weight, int step) {
+        AdamMoments begun =
+                moments.computeIfAbsent(parameterId, id -> new HashMap<>())
+                        .computeIfAbsent(weight.getDevice(), d -> new AdamMoments(weight, step));
+        begun.follow(weight);
+        begun.setStep(step);
+        return begun;
+    }
+
+    void forget(String parameterId) {
+        Map<Device, AdamMoments> replicas = moments.remove(parameterId);
+        if (replicas != null) {
+            replicas.values().forEach(AdamMoments::close);
+        }
+    }
+
+    int numUpdate() {
+        return numUpdate;
+    }
+
+    void setNumUpdate(int number) {
+        numUpdate = number;
+    }
+
     @Override
     public void close() {
         moments.values().forEach(replicas -> replicas.values().forEach(AdamMoments::close));

@@ -6,8 +6,15 @@ import ai.djl.ndarray.NDList;
 import ai.djl.nn.Parameter;
 import ai.djl.training.Trainer;
 import ai.djl.training.listener.TrainingListenerAdapter;
+import dev.penumbra.state.SavedState;
+import dev.penumbra.state.State;
+import dev.penumbra.state.StateCheck;
+import dev.penumbra.state.Stateful;
 import java.util.Collections;
 import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 
 /**
@@ -21,7 +28,9 @@ import java.util.Set;
  * @see <a href="https://arxiv.org/abs/1211.5063">Pascanu, Mikolov, Bengio (2013), On the difficulty
  *     of training recurrent neural networks</a>, algorithm 1
  */
-public final class GlobalNormClipping extends TrainingListenerAdapter {
+public final class GlobalNormClipping extends TrainingListenerAdapter implements Stateful {
+
+    private static final String BATCHES = "batches";
 
     private final double maxNorm;
     private final int batchesPerStep;
@@ -50,6 +59,21 @@ public final class GlobalNormClipping extends TrainingListenerAdapter {
         }
         this.maxNorm = maxNorm;
         this.batchesPerStep = batchesPerStep;
+    }
+
+    @Override
+    public State state() {
+        return State.of(Map.of(BATCHES, Long.toString(batches)));
+    }
+
+    @Override
+    public List<String> differences(SavedState saved) {
+        return new StateCheck(saved).count(BATCHES).end();
+    }
+
+    @Override
+    public void restore(SavedState saved) {
+        batches = Long.parseLong(Objects.requireNonNull(saved.values().get(BATCHES)));
     }
 
     @Override

@@ -7,11 +7,12 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /** Rules of every type for the tests of what all of them promise. */
-final class Schedules {
+public final class Schedules {
 
     private Schedules() {}
 
-    static Stream<AveragingRule> rules() {
+    /** One rule of each kind. */
+    public static Stream<AveragingRule> rules() {
         return Stream.concat(
                 all(),
                 Stream.of(

@@ -79,7 +79,7 @@ final class UpdateBenchmark implements AutoCloseable {
         return WeightAverages.of(model, config.withNonFinite(variant.nonFinite));
     }
 
-    private static JsonObject cases() throws IOException {
+    static JsonObject cases() throws IOException {
         try (InputStream in = UpdateBenchmark.class.getResourceAsStream("model_shapes.json")) {
             return JsonParser.parseReader(
                             new InputStreamReader(

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.ema.checkpoint;
+
+import ai.djl.training.Trainer;
+import ai.djl.training.dataset.Dataset;
+import ai.djl.training.evaluator.Evaluator;
+import ai.djl.translate.TranslateException;
+import dev.penumbra.ema.Goal;
+import dev.penumbra.ema.ModelWeights;
+import dev.penumbra.ema.WeightAverage;
+import dev.penumbra.ema.WeightAverages;
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/** The validation of online and averaged weights, and the best score of each so far. */
+final class BestScores {
+
+    /**
+     * How weights are rated.
+     *
+     * @param dataset the data, other than that of the final test
+     * @param evaluator the name of an evaluator of the trainer, the loss among them
+     * @param goal whether higher or lower values are better
+     */
+    record Validation(Dataset dataset, String evaluator, Goal goal) {
+
+        Validation {
+            Objects.requireNonNull(dataset, "dataset");
+            Objects.requireNonNull(evaluator, "evaluator");
+            Objects.requireNonNull(goal, "goal");
+        }
+    }
+
+    private final Validation validation;
+    private final Map<String, Float> best = new HashMap<>();
+
+    BestScores(Validation validation) {
+        this.validation = validation;
+    }
+
+    Goal goal() {
+        return validation.goal();
+    }
+
+    /** Takes over what earlier checkpoints have reached. */
+    void remember(Map<String, Float> scores) {
+        best.clear();
+        best.putAll(scores);
+    }
+
+    /** Rates the online weights and every average that a step has moved. */
+    Map<String, Float> evaluate(Trainer trainer, WeightAverages averages)
+            throws IOException, TranslateException {
+        List<String> known = trainer.getEvaluators().stream().map(Evaluator::getName).toList();
+        if (!known.contains(validation.evaluator())) {
+            throw new IllegalArgumentException(
+                    "evaluator must be one of " + known + ", got " + validation.evaluator());
+        }
+        Map<String, Float> scores = new LinkedHashMap<>();
+        try (ModelWeights online = ModelWeights.copyOf(trainer.getModel())) {
+            scores.put(Checkpoint.MODEL, value(online.evaluate(trainer, validation.dataset())));
+        }
+        for (String name : averages.names()) {
+            WeightAverage average = averages.get(name);
+            if (average.isStarted()) {
+                scores.put(name, value(average.evaluate(trainer, validation.dataset())));
+            }
+        }
+        return scores;
+    }
+
+    private float value(Map<String, Float> values) {
+        return Objects.requireNonNull(values.get(validation.evaluator()));
+    }
+
+    /** Keeps what is better than before and tells whether there is such a score. */
+    boolean improve(Map<String, Float> scores) {
+        boolean improved = false;
+        for (Map.Entry<String, Float> score : scores.entrySet()) {
+            float before = best.getOrDefault(score.getKey(), Float.NaN);
+            if (validation.goal().isBetter(score.getValue(), before)) {
+                best.put(score.getKey(), score.getValue());
+                improved = true;
+            }
+        }
+        return improved;
+    }
+}

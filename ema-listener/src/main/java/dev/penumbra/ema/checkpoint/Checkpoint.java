@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.ema.checkpoint;
+
+import ai.djl.Model;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import dev.penumbra.ema.ModelWeights;
+import dev.penumbra.ema.WeightedSum;
+import dev.penumbra.safetensors.SafetensorsFile;
+import dev.penumbra.safetensors.TensorInfo;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.stream.Stream;
+
+/**
+ * A complete checkpoint: a folder with a file in the safetensors format for each part of the
+ * training that has arrays, {@code checkpoint.json} for everything else, and the sums of all in
+ * {@code SHA256SUMS}, which {@code sha256sum -c} checks too.
+ */
+public final class Checkpoint {
+
+    /** The part that holds the online weights. */
+    public static final String MODEL = "model";
+
+    /** The part that holds the averages. */
+    public static final String AVERAGES = "averages";
+
+    /** The part that holds the state of the optimizer. */
+    public static final String OPTIMIZER = "optimizer";
+
+    private final Path folder;
+    private final CheckpointInfo info;
+    private final Map<String, String> sums;
+
+    private Checkpoint(Path folder, CheckpointInfo info, Map<String, String> sums) {
+        this.folder = folder;
+        this.info = info;
+        this.sums = sums;
+    }
+
+    /**
+     * Opens a checkpoint. Its arrays are neither read nor checked.
+     *
+     * @param folder the folder of the checkpoint
+     * @return the checkpoint
+     * @throws CheckpointException if it is damaged or no checkpoint
+     * @throws IOException if it cannot be read
+     */
+    public static Checkpoint open(Path folder) throws IOException {
+        if (!Files.isDirectory(folder)) {
+            throw new CheckpointException(
+                    "Cannot read checkpoint " + folder + ": there is no such folder");
+        }
+        try {
+            String sumsText = text(folder, Sha256Sums.FILE_NAME);
+            Map<String, String> sums = Sha256Sums.read(sumsText);
+            requireFiles(folder, sums);
+            byte[] json = Files.readAllBytes(folder.resolve(CheckpointWriter.INFO));
+            requireSum(CheckpointWriter.INFO, sums, Sha256Sums.of(json));
+            CheckpointInfo info = InfoJson.read(new String(json, StandardCharsets.UTF_8));
+            return new Checkpoint(folder, info, sums);
+        } catch (IllegalArgumentException e) {
+            throw new CheckpointException(
+                    "Cannot read checkpoint " + folder + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** Latin-1 reads any bytes, so that what is wrong is told by the one who looks at them. */
+    private static String text(Path folder, String file) throws IOException {
+        Path path = folder.resolve(file);
+        if (!Files.isRegularFile(path)) {
+            throw new IllegalArgumentException("it must have the file " + file + ", got none");
+        }
+        return Files.readString(path, StandardCharsets.ISO_8859_1);
+    }
+
+    private static void requireFiles(Path folder, Map<String, String> sums) throws IOException {
+        TreeSet<String> present = new TreeSet<>();
+        try (Stream<Path> files = Files.list(folder)) {
+            files.forEach(file -> present.add(file.getFileName().toString()));
+        }
+        TreeSet<String> expected = new TreeSet<>(sums.keySet());
+        expected.add(CheckpointWriter.INFO);
+        expected.add(Sha256Sums.FILE_NAME);
+        if (!present.equals(expected)) {
+            throw new IllegalArgumentException(
+                    "its files must be " + expected + ", got " + present);
+        }
+    }
+
+    private static void requireSum(String file, Map<String, String> sums, String actual) {
+        String expected = sums.get(file);
+        if (!actual.equals(expected)) {
+            throw new IllegalArgumentException(
+                    "the SHA-256 of " + file + " must be " + expected + ", got " + actual);
+        }
+    }
+
+    /**
+     * Returns the folder.
+     *
+     * @return the folder
+     */
+    public Path folder() {
+        return folder;
+    }
+
+    /**
+     * Returns what the checkpoint says of itself.
+     *
+     * @return the information
+     */
+    public CheckpointInfo info() {
+        return info;
+    }
+
+    /**
+     * Reads every file and compares it with its sum.
+     *
+     * @throws CheckpointException if a file is damaged; the message names all that are
+     * @throws IOException if a file cannot be read
+     */
+    public void verify() throws IOException {
+        Map<String, CompletableFuture<String>> actual = new LinkedHashMap<>();
+        for (String file : sums.keySet()) {
+            actual.put(file, CompletableFuture.supplyAsync(() -> sum(folder.resolve(file))));
+        }
+        List<String> damages = new ArrayList<>();
+        for (Map.Entry<String, CompletableFuture<String>> file : actual.entrySet()) {
+            try {
+                requireSum(file.getKey(), sums, file.getValue().join());
+            } catch (IllegalArgumentException e) {
+                damages.add(String.valueOf(e.getMessage()));
+            } catch (CompletionException e) {
+                throw new CheckpointException("Cannot read checkpoint " + folder, e);
+            }
+        }
+        if (!damages.isEmpty()) {
+            throw new CheckpointException(
+                    "Cannot read checkpoint " + folder + ": " + String.join("; ", damages));
+        }
+    }
+
+    private static String sum(Path file) {
+        try {
+            return Sha256Sums.of(file);
+        } catch (IOException e) {
+            throw new CompletionException(e);
+        }
+    }
+
+    /** Opens the arrays of a part; the caller closes it. */
+    SavedPart part(String name) throws IOException {
+        String file = name + CheckpointWriter.SUFFIX;
+        Map<String, String> values = info.values().getOrDefault(name, Map.of());
+        return new SavedPart(
+                values, sums.containsKey(file) ? SafetensorsFile.open(folder.resolve(file)) : null);
+    }
+
+    /**
+     * Reads one set of weights.
+     *
+     * @param model the model, with initialized parameters
+     * @param weights the name of an average, or {@link #MODEL} for the online weights
+     * @return the weights; the caller closes them
+     * @throws IOException if they cannot be read
+     * @throws IllegalArgumentException if the checkpoint has no such weights or those of another
+     *     model
+     */
+    public ModelWeights weights(Model model, String weights) throws IOException {
+        boolean online = weights.equals(MODEL);
+        String prefix = online ? "" : weights + "/";
+        try (SavedPart part = part(online ? MODEL : AVERAGES);
+                NDManager scope = model.getNDManager().newSubManager();
+                WeightedSum sum = new WeightedSum(model)) {
+            Map<String, NDArray> arrays = new LinkedHashMap<>();
+            for (TensorInfo info : part.tensors().values()) {
+                String name = info.name();
+                if (name.startsWith(prefix) && !name.endsWith("/carry")) {
+                    arrays.put(name.substring(prefix.length()), part.read(name, scope));
+                }
+            }
+            if (arrays.isEmpty()) {
+                throw new IllegalArgumentException(
+                        "weights must be an average of the checkpoint, got " + weights);
+            }
+            sum.add(arrays, 1);
+            return sum.weights();
+        }
+    }
+
+    @Override
+    public String toString() {
+        return Objects.toString(folder) + " " + info.progress();
+    }
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.ema.checkpoint;
+
+import dev.penumbra.state.Stateful;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Puts a checkpoint into the parts of a training, if it fits all of them. */
+final class Restoration {
+
+    private static final Logger logger = LoggerFactory.getLogger(Restoration.class);
+
+    private static final List<String> LARGE =
+            List.of(Checkpoint.MODEL, Checkpoint.AVERAGES, Checkpoint.OPTIMIZER);
+
+    private final Checkpoint checkpoint;
+    private final Map<String, Stateful> parts;
+    private final List<String> differences = new ArrayList<>();
+
+    private Restoration(Checkpoint checkpoint, Map<String, Stateful> parts) {
+        this.checkpoint = checkpoint;
+        this.parts = parts;
+    }
+
+    /**
+     * Compares everything, then restores everything.
+     *
+     * @throws CheckpointException if anything differs; nothing has been changed then
+     */
+    static void run(
+            Checkpoint checkpoint,
+            Map<String, Stateful> parts,
+            Map<String, String> settings,
+            Map<String, String> versions)
+            throws IOException {
+        Restoration restoration = new Restoration(checkpoint, parts);
+        restoration.compareSettings(settings);
+        restoration.restore();
+        if (!versions.equals(checkpoint.info().versions())) {
+            logger.warn(
+                    "The checkpoint {} was saved by {} and is resumed by {}: results may differ in"
+                            + " the last bits",
+                    checkpoint.folder(),
+                    checkpoint.info().versions(),
+                    versions);
+        }
+    }
+
+    private void compareSettings(Map<String, String> settings) {
+        Map<String, String> saved = checkpoint.info().settings();
+        settings.forEach(
+                (name, value) -> {
+                    String before = saved.getOrDefault(name, "absent");
+                    if (!value.equals(saved.get(name))) {
+                        differences.add(
+                                "setting '" + name + "' must be " + before + ", got " + value);
+                    }
+                });
+        saved.forEach(
+                (name, before) -> {
+                    if (!settings.containsKey(name)) {
+                        differences.add("setting '" + name + "' must be " + before + ", got none");
+                    }
+                });
+    }
+
+    private void restore() throws IOException {
+        Map<String, SavedPart> saved = new LinkedHashMap<>();
+        try {
+            for (String name : parts.keySet()) {
+                saved.put(name, checkpoint.part(name));
+            }
+            compareParts(saved);
+            if (!differences.isEmpty()) {
+                throw new CheckpointException(
+                        "Cannot resume from "
+                                + checkpoint.folder()
+                                + ": "
+                                + String.join("; ", differences));
+            }
+            restoreAll(saved);
+        } finally {
+            for (SavedPart part : saved.values()) {
+                part.close();
+            }
+        }
+    }
+
+    /** The large parts are read side by side, those of the program one after the other. */
+    private void restoreAll(Map<String, SavedPart> saved) throws IOException {
+        List<CompletableFuture<Void>> reading = new ArrayList<>();
+        for (String name : LARGE) {
+            reading.add(CompletableFuture.runAsync(() -> restore(name, saved)));
+        }
+        try {
+            CompletableFuture.allOf(reading.toArray(CompletableFuture[]::new)).join();
+            for (String name : parts.keySet()) {
+                if (!LARGE.contains(name)) {
+                    restore(name, saved);
+                }
+            }
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof UncheckedIOException io) {
+                throw io.getCause();
+            }
+            throw e;
+        }
+    }
+
+    private void restore(String name, Map<String, SavedPart> saved) {
+        Stateful part = parts.get(name);
+        SavedPart state = saved.get(name);
+        if (part != null && state != null) {
+            try {
+                part.restore(state);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
+
+    private void compareParts(Map<String, SavedPart> saved) {
+        for (String name : checkpoint.info().values().keySet()) {
+            if (!parts.containsKey(name)) {
+                differences.add("part '" + name + "' must be in the program, got none");
+            }
+        }
+        saved.forEach(
+                (name, state) -> {
+                    Stateful part = parts.get(name);
+                    if (!checkpoint.info().values().containsKey(name)) {
+                        differences.add("part '" + name + "' must be in the checkpoint, got none");
+                    } else if (part != null) {
+                        part.differences(state).forEach(d -> differences.add(name + ": " + d));
+                    }
+                });
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.ema.checkpoint;
+
+import ai.djl.training.optimizer.Optimizer;
+import ai.djl.training.tracker.Tracker;
+import dev.penumbra.ema.EmaConfig;
+import dev.penumbra.ema.EmaConfig.Arithmetic;
+import dev.penumbra.ema.EmaConfig.NonFinite;
+import dev.penumbra.ema.EmaConfig.Precision;
+import dev.penumbra.ema.Treatments;
+import dev.penumbra.ema.Treatments.Treatment;
+import dev.penumbra.ema.schedule.ArithmeticMean;
+import dev.penumbra.ema.schedule.AveragingRule;
+import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.schedule.Every;
+import dev.penumbra.ema.schedule.PowerFunction;
+import dev.penumbra.ema.schedule.Schedules;
+import dev.penumbra.ema.schedule.StartAfter;
+import dev.penumbra.torch.FusedAdamW;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A training that is to be interrupted.
+ *
+ * @param name the name
+ * @param config the averages
+ * @param optimizer the optimizer
+ * @param extras whether a mean of the latest weights and clipping take part
+ */
+record Scenario(String name, EmaConfig config, OptimizerKind optimizer, boolean extras) {
+
+    /** The optimizers that can be saved. */
+    enum OptimizerKind {
+        FUSED_ADAMW,
+        ADAMW,
+        ADAM,
+        SGD,
+        SGD_MOMENTUM;
+
+        Optimizer create() {
+            Tracker rate =
+                    Tracker.cosine()
+                            .setBaseValue(0.05f)
+                            .optFinalValue(0.01f)
+                            .setMaxUpdates(12)
+                            .build();
+            return switch (this) {
+                case FUSED_ADAMW -> FusedAdamW.builder().optLearningRateTracker(rate).build();
+                case ADAMW -> Optimizer.adamW().optLearningRateTracker(rate).build();
+                case ADAM -> Optimizer.adam().optLearningRateTracker(rate).build();
+                case SGD -> Optimizer.sgd().setLearningRateTracker(rate).build();
+                case SGD_MOMENTUM ->
+                        Optimizer.sgd().setLearningRateTracker(rate).optMomentum(0.9f).build();
+            };
+        }
+    }
+
+    /** Every rule, every setting of the averages and every optimizer. */
+    static List<Scenario> all() {
+        List<Scenario> all = new ArrayList<>();
+        int number = 0;
+        for (AveragingRule rule : Schedules.rules().toList()) {
+            all.add(of(number++ + " " + rule, EmaConfig.of(rule)));
+        }
+        EmaConfig plain = EmaConfig.of(new ConstantDecay(0.9));
+        for (Arithmetic arithmetic : Arithmetic.values()) {
+            all.add(of(arithmetic.name(), plain.withArithmetic(arithmetic)));
+        }
+        for (Precision precision : Precision.values()) {
+            all.add(of(precision.name(), plain.withPrecision(precision)));
+            EmaConfig compensated =
+                    plain.withPrecision(precision).withArithmetic(Arithmetic.COMPENSATED);
+            all.add(of(precision + " compensated", compensated));
+        }
+        for (Treatment statistics : Treatment.values()) {
+            EmaConfig treated = plain.withTreatments(Treatments.ofStatistics(statistics));
+            all.add(of("statistics " + statistics, treated));
+        }
+        for (NonFinite policy : NonFinite.values()) {
+            all.add(of("non-finite " + policy, plain.withNonFinite(policy)));
+        }
+        all.add(of("lookahead", EmaConfig.lookahead(3, 0.5)));
+        all.add(of("switch", EmaConfig.switchEma(new ConstantDecay(0.9), 5)));
+        all.add(of("filters", plain.withFilters(List.of("Linear"), List.of("bias"))));
+        EmaConfig.Group group = new EmaConfig.Group("bias", new ArithmeticMean());
+        all.add(of("groups", plain.withGroups(group)));
+        all.add(of("several", several()));
+        all.add(of("late", EmaConfig.of(new StartAfter(9, new ConstantDecay(0.9)))));
+        for (OptimizerKind kind : OptimizerKind.values()) {
+            all.add(new Scenario(kind + " several", several(), kind, true));
+        }
+        return all;
+    }
+
+    private static EmaConfig several() {
+        Map<String, AveragingRule> rules = new LinkedHashMap<>();
+        rules.put("short", new ConstantDecay(0.8));
+        rules.put("mean", new ArithmeticMean());
+        rules.put("wide", PowerFunction.ofRelativeWidth(0.1));
+        rules.put("rare", Every.of(4, new ConstantDecay(0.5)));
+        return EmaConfig.of(rules).withArithmetic(Arithmetic.COMPENSATED);
+    }
+
+    private static Scenario of(String name, EmaConfig config) {
+        return new Scenario(name, config, OptimizerKind.FUSED_ADAMW, false);
+    }
+}
