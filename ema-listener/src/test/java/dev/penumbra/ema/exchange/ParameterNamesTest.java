@@ -3,18 +3,27 @@ package dev.penumbra.ema.exchange;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Block;
 import ai.djl.nn.ParallelBlock;
+import ai.djl.nn.Parameter;
 import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.nn.core.Prelu;
 import ai.djl.nn.norm.BatchNorm;
+import ai.djl.nn.recurrent.LSTM;
+import ai.djl.training.ParameterStore;
+import ai.djl.util.PairList;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 final class ParameterNamesTest {
@@ -28,7 +37,7 @@ final class ParameterNamesTest {
 
     private static String rejection(Runnable code) {
         return Objects.requireNonNull(
- assertThrows(IllegalArgumentException.class, code::run).getMessage());
+                assertThrows(IllegalArgumentException.class, code::run).getMessage());
     }
 
     @Test
@@ -70,11 +79,35 @@ final class ParameterNamesTest {
                 ParameterNames.torch(linear, List.of("")).fileNames());
     }
 
+    /** A block with a parameter of no kind that torch has a name for. */
+    private static final class Scaled extends AbstractBlock {
+
+        Scaled() {
+            addParameter(
+                    Parameter.builder().setName("scale").setType(Parameter.Type.OTHER).build());
+        }
+
+        @Override
+        protected NDList forwardInternal(
+                ParameterStore store,
+                NDList inputs,
+                boolean training,
+                @Nullable PairList<String, Object> params) {
+            return inputs;
+        }
+
+        @Override
+        public Shape[] getOutputShapes(Shape[] inputShapes) {
+            return inputShapes;
+        }
+    }
+
     @Test
     void torch_otherParametersKeepTheirNames() {
+        Block both = new SequentialBlock().add(new Prelu()).add(new Scaled());
         assertEquals(
-                Map.of("alpha", "act.alpha"),
-                ParameterNames.torch(new Prelu(), List.of("act")).fileNames());
+                Map.of("01Prelu_alpha", "act.weight", "02Scaled_scale", "net.scale"),
+                ParameterNames.torch(both, List.of("act", "net")).fileNames());
     }
 
     @Test
@@ -100,6 +133,13 @@ final class ParameterNamesTest {
                         + " [01Linear_bias, 02BatchNorm_beta]; 'a.weight' for each of"
                         + " [01Linear_weight, 02BatchNorm_gamma]",
                 rejection(() -> ParameterNames.torch(block(), List.of("a", "a"))));
+    }
+
+    @Test
+    void torch_recurrentBlock_isRejected() {
+        Block recurrent = LSTM.builder().setNumLayers(1).setStateSize(2).build();
+        String message = rejection(() -> ParameterNames.torch(recurrent, List.of("")));
+        assertTrue(message.contains("'weight' for each of ["), message);
     }
 
     @Test

@@ -11,7 +11,11 @@ import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
+import ai.djl.nn.SequentialBlock;
+import ai.djl.nn.core.Linear;
 import ai.djl.util.Pair;
 import dev.penumbra.ema.EmaConfig;
 import dev.penumbra.ema.ModelWeights;
@@ -167,6 +171,22 @@ final class WeightsFileTest {
                 }
             }
             assertEquals(expected, Fixture.tensors(path));
+        }
+    }
+
+    @Test
+    void sharedParameters_areInTheFileOnce() throws IOException {
+        Block shared = Linear.builder().setUnits(3).build();
+        try (Model twice = Model.newInstance("twice", "PyTorch")) {
+            twice.setBlock(new SequentialBlock().add(shared).add(shared));
+            twice.getBlock().initialize(twice.getNDManager(), DataType.FLOAT32, new Shape(1, 3));
+            ParameterNames once = ParameterNames.torch(twice.getBlock(), List.of("fc"));
+            WeightsFile.write(path, twice, once, ExportSettings.torch());
+            assertEquals(List.of("fc.bias", "fc.weight"), List.copyOf(specs(path).keySet()));
+            try (ModelWeights weights =
+                    WeightsFile.read(path, twice, once, ImportSettings.strict())) {
+                assertEquals(Fixture.bytes(weights.arrays(), once), Fixture.tensors(path));
+            }
         }
     }
 
