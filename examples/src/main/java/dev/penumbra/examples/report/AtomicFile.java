@@ -11,11 +11,18 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 
 /** Writes files so that a reader sees the old content or the new, never a part. */
-final class AtomicFile {
+public final class AtomicFile {
 
     private AtomicFile() {}
 
-    static void write(Path file, String text) throws IOException {
+    /**
+     * Writes a file.
+     *
+     * @param file the file, which may exist
+     * @param text what it holds afterwards
+     * @throws IOException if it cannot be written; it is as it was then
+     */
+    public static void write(Path file, String text) throws IOException {
         Path part = file.resolveSibling(file.getFileName() + ".part");
         try {
             ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
