@@ -33,7 +33,9 @@ final class Arguments {
 
     /** The command line that goes on with a run. */
     static String resume(CommandSpec spec, Path folder) {
-        return "examples/run " + spec.name() + " --resume " + folder;
+        String path = folder.toString();
+        String word = path.contains(" ") ? '"' + path + '"' : path;
+        return "examples/run " + spec.name() + " --resume " + word;
     }
 
     /**

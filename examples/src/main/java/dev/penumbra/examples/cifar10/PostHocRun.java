@@ -32,6 +32,7 @@ import dev.penumbra.examples.data.Cifar10Data;
 import dev.penumbra.examples.data.Cifar10Dataset;
 import dev.penumbra.torch.FusedAdamW;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -184,8 +185,10 @@ final class PostHocRun implements AutoCloseable {
     /** Deletes the snapshots that are to come again; those of the last step do without a step. */
     private void discardSnapshots(long step) throws IOException {
         boolean ended = step == (long) settings.epochs() * batches;
-        for (PostHocSnapshots writer : snapshots) {
-            writer.discardAfter(ended ? step - 1 : step);
+        for (int i = 0; i < snapshots.size(); i++) {
+            if (Files.isDirectory(folder(settings.intervals().get(i)))) {
+                snapshots.get(i).discardAfter(ended ? step - 1 : step);
+            }
         }
     }
 
