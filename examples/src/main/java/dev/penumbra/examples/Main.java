@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.examples;
 
+import dev.penumbra.ema.checkpoint.CheckpointException;
 import dev.penumbra.examples.benchmark.BenchmarkCommand;
 import dev.penumbra.examples.benchmark.CheckpointBenchmarkCommand;
 import dev.penumbra.examples.cifar10.PostHocCifar10;
@@ -8,6 +9,7 @@ import dev.penumbra.examples.cifar10.TrainCifar10WithEma;
 import dev.penumbra.examples.data.DataException;
 import dev.penumbra.examples.precision.PrecisionCommand;
 import dev.penumbra.examples.report.ReportCommand;
+import java.io.UncheckedIOException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
@@ -62,8 +64,11 @@ public final class Main {
                 (e, unused) -> fail(line, String.valueOf(e.getMessage())));
         line.setExecutionExceptionHandler(
                 (e, command, result) -> {
-                    if (e instanceof UsageException || e instanceof DataException) {
-                        return fail(line, String.valueOf(e.getMessage()));
+                    Throwable told = e instanceof UncheckedIOException io ? io.getCause() : e;
+                    if (told instanceof UsageException
+                            || told instanceof DataException
+                            || told instanceof CheckpointException) {
+                        return fail(line, String.valueOf(told.getMessage()));
                     }
                     throw e;
                 });

@@ -66,6 +66,7 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
     private final boolean terminating;
     private IntConsumer exit = System::exit;
     private @Nullable Termination termination;
+    private boolean terminated;
     private @Nullable Trainer trainer;
     private boolean registered;
     private boolean bestKnown;
@@ -289,8 +290,15 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
         pause = Duration.ofNanos(latest - begin);
     }
 
-    private boolean isTerminated() {
-        return termination != null && termination.isRequested();
+    /**
+     * Tells whether SIGTERM has come during a training, also one that has ended. Within the
+     * training the next step, validation batch or end of an epoch saves and exits; after its last
+     * epoch the signal is left to the program, which reads it here.
+     *
+     * @return whether it has come; false without {@link CheckpointListenerBuilder#optTerminate}
+     */
+    public boolean isTerminated() {
+        return terminated || (termination != null && termination.isRequested());
     }
 
     private void exitIfTerminated() throws IOException {
@@ -334,6 +342,7 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
         if (listening != null) {
             termination = null;
             listening.close();
+            terminated = listening.isRequested();
         }
         try {
             saver.await();

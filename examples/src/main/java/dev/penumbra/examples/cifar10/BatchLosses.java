@@ -6,6 +6,12 @@ import ai.djl.ndarray.NDList;
 import ai.djl.training.Trainer;
 import ai.djl.training.listener.TrainingListenerAdapter;
 import dev.penumbra.ema.EmaTrainingListener;
+import dev.penumbra.state.SavedState;
+import dev.penumbra.state.State;
+import dev.penumbra.state.StateCheck;
+import dev.penumbra.state.Stateful;
+import java.util.List;
+import java.util.Map;
 
 /**
  * The losses of online and averaged weights on training batches.
@@ -13,7 +19,7 @@ import dev.penumbra.ema.EmaTrainingListener;
  * <p>Both are taken on every tenth batch, before the step that learns from it, so that they see the
  * same images and neither has been trained on them in this epoch.
  */
-final class BatchLosses extends TrainingListenerAdapter {
+final class BatchLosses extends TrainingListenerAdapter implements Stateful {
 
     private static final int EVERY = 10;
 
@@ -59,5 +65,34 @@ final class BatchLosses extends TrainingListenerAdapter {
         online = 0;
         averaged = 0;
         count = 0;
+    }
+
+    @Override
+    public State state() {
+        return State.of(
+                Map.of(
+                        "batches", Long.toString(batches),
+                        "online", Double.toString(online),
+                        "averaged", Double.toString(averaged),
+                        "count", Integer.toString(count)));
+    }
+
+    @Override
+    public List<String> differences(SavedState saved) {
+        return new StateCheck(saved)
+                .count("batches")
+                .number("online")
+                .number("averaged")
+                .text("count", "[0-9]{1,9}", "a whole number, at least 0")
+                .end();
+    }
+
+    @Override
+    public void restore(SavedState saved) {
+        Map<String, String> values = saved.values();
+        batches = Long.parseLong(values.getOrDefault("batches", ""));
+        online = Double.parseDouble(values.getOrDefault("online", ""));
+        averaged = Double.parseDouble(values.getOrDefault("averaged", ""));
+        count = Integer.parseInt(values.getOrDefault("count", ""));
     }
 }

@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The options of the program; every default of the recipe is here. */
@@ -114,6 +115,8 @@ final class Cifar10Options {
             description = "Folder for log, report and models (runs/cifar10-TIME).")
     private @Nullable Path out;
 
+    @Mixin private CheckpointOptions checkpoints = new CheckpointOptions();
+
     @Option(
             names = "--smoke",
             description = "One epoch on a sample of 1,000 images, to see that everything works.")
@@ -121,6 +124,7 @@ final class Cifar10Options {
 
     /** Checks every value that has a range. */
     void check() {
+        checkpoints.check();
         requireAtLeast("--epochs", epochs(), 1);
         requireAtLeast("--batch-size", batchSize, 1);
         requireAtLeast("--seeds", seeds, 1);
@@ -197,6 +201,16 @@ final class Cifar10Options {
 
     boolean smoke() {
         return smoke;
+    }
+
+    CheckpointOptions checkpoints() {
+        return checkpoints;
+    }
+
+    /** Takes over where things are, as far as it was given. */
+    void locate(Cifar10Options given) {
+        data = given.data == null ? data : given.data;
+        offline |= given.offline;
     }
 
     /** The device that trains; this loads the engine. */

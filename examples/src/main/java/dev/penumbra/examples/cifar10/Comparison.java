@@ -29,6 +29,16 @@ final class Comparison {
         }
     }
 
+    /** The result of the online weights. */
+    RunEvent.Evaluation online() {
+        return new RunEvent.Evaluation(online.accuracy(), online.loss());
+    }
+
+    /** The result of the averaged weights. */
+    RunEvent.Evaluation averaged() {
+        return new RunEvent.Evaluation(ema.accuracy(), ema.loss());
+    }
+
     private void sort(int index) {
         if (online.isRight(index) && ema.isRight(index)) {
             bothRight++;

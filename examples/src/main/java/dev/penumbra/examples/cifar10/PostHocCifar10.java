@@ -2,20 +2,27 @@
 package dev.penumbra.examples.cifar10;
 
 import ai.djl.MalformedModelException;
+import ai.djl.engine.Engine;
 import ai.djl.translate.TranslateException;
+import dev.penumbra.ema.AfterStep;
 import dev.penumbra.examples.DownloadProgress;
 import dev.penumbra.examples.Environment;
+import dev.penumbra.examples.ResumeHint;
 import dev.penumbra.examples.Terminal;
 import dev.penumbra.examples.UsageException;
 import dev.penumbra.examples.data.Cifar10Data;
 import dev.penumbra.examples.data.Cifar10Request;
+import dev.penumbra.examples.report.RunEvent;
+import dev.penumbra.safetensors.AtomicFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -32,6 +39,8 @@ import picocli.CommandLine.Spec;
         versionProvider = Environment.class,
         sortOptions = false)
 public final class PostHocCifar10 implements Callable<Integer> {
+
+    private static final String README = "README.md";
 
     @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -66,58 +75,131 @@ public final class PostHocCifar10 implements Callable<Integer> {
     @Option(
             names = "--out",
             paramLabel = "DIR",
-            required = true,
-            description = "Folder for the report and the snapshots, which must be new.")
-    private Path out = Path.of(".");
+            description = "Folder for the report and the snapshots, which must be new (required).")
+    private @Nullable Path out;
+
+    @Mixin private CheckpointOptions checkpoints = new CheckpointOptions();
 
     @Option(
             names = "--smoke",
             description = "One epoch on a sample of 1,000 images, to see that everything works.")
     private boolean smoke;
 
+    private final List<AfterStep> observers = new ArrayList<>();
+
+    /** Adds what runs after each step. */
+    void observe(AfterStep observer) {
+        observers.add(observer);
+    }
+
     @Override
     public Integer call() throws IOException, TranslateException, MalformedModelException {
+        Path resumed = checkpoints.resume();
+        try (Terminal terminal = new Terminal(spec.commandLine().getOut())) {
+            if (resumed == null) {
+                begin(terminal);
+            } else {
+                resume(resumed, terminal);
+            }
+        }
+        return 0;
+    }
+
+    private void begin(Terminal terminal)
+            throws IOException, TranslateException, MalformedModelException {
+        prepare();
+        Path folder = newFolder();
+        Cifar10Data images = images(terminal);
+        create(folder);
+        PostHocRun.Settings settings = settings(folder);
+        RunEvent.Started start =
+                new FirstLine(spec, images, Engine.getInstance().defaultDevice())
+                        .event("Post-hoc averages on CIFAR-10", settings.config(), List.of(seed));
+        try (RunFolder run = RunFolder.begin(folder, start)) {
+            run(run, start.command(), images, terminal);
+        }
+    }
+
+    private void resume(Path path, Terminal terminal)
+            throws IOException, TranslateException, MalformedModelException {
+        Arguments.requireOnlyPlaces(spec);
+        try (RunFolder run = RunFolder.resume(path, spec.name())) {
+            if (run.isEnded()) {
+                terminal.println("Nothing to resume: the run has ended");
+                terminal.println(Files.readString(path.resolve(README)));
+                return;
+            }
+            PostHocCifar10 program = new PostHocCifar10();
+            Arguments.parse(program, run.start().args());
+            program.data = data == null ? program.data : data;
+            program.offline |= offline;
+            program.observers.addAll(observers);
+            program.prepare();
+            program.run(run, run.start().command(), program.images(terminal), terminal);
+        }
+    }
+
+    private void prepare() {
+        checkpoints.check();
         requireAtLeast("--epochs", epochs);
         requireAtLeast("--snapshot-every", snapshotEvery);
         if (threads != null) {
             requireAtLeast("--threads", threads);
             Environment.useThreads(threads);
         }
+    }
+
+    private Path newFolder() {
+        if (out == null) {
+            throw new UsageException("Missing required option: '--out=DIR'");
+        }
         if (Files.exists(out)) {
             throw new UsageException("--out must be a new folder, got " + out);
         }
-        try (Terminal terminal = new Terminal(spec.commandLine().getOut())) {
-            Cifar10Data images =
-                    smoke
-                            ? Cifar10Data.sample()
-                            : Cifar10Data.resolve(
-                                    new Cifar10Request(data, offline),
-                                    new DownloadProgress(terminal));
-            createOut();
-            PostHocRun.Settings settings =
-                    smoke
-                            ? new PostHocRun.Settings(1, 4, seed, List.of(1, 2, 5), out)
-                            : new PostHocRun.Settings(
-                                    epochs, snapshotEvery, seed, List.of(1, 10, 100), out);
-            List<PostHocRow> rows;
-            try (PostHocRun run = new PostHocRun(settings, images, terminal)) {
-                rows = run.run();
-            }
-            String command =
-                    "examples/run "
-                            + String.join(" ", spec.commandLine().getParseResult().originalArgs());
-            String report = PostHocRow.report(rows, settings, command);
-            Files.writeString(out.resolve("README.md"), report);
-            terminal.println(report);
-        }
-        return 0;
+        return out;
     }
 
-    private void createOut() {
+    private Cifar10Data images(Terminal terminal) throws IOException {
+        return smoke
+                ? Cifar10Data.sample()
+                : Cifar10Data.resolve(
+                        new Cifar10Request(data, offline), new DownloadProgress(terminal));
+    }
+
+    private PostHocRun.Settings settings(Path folder) {
+        return smoke
+                ? new PostHocRun.Settings(1, 4, seed, List.of(1, 2, 5), folder)
+                : new PostHocRun.Settings(epochs, snapshotEvery, seed, List.of(1, 10, 100), folder);
+    }
+
+    private void run(RunFolder folder, String command, Cifar10Data images, Terminal terminal)
+            throws IOException, TranslateException, MalformedModelException {
+        PostHocRun.Settings settings = settings(folder.path());
+        try (ResumeHint hint = new ResumeHint(terminal, Arguments.resume(spec, folder.path()))) {
+            List<PostHocRow> rows;
+            try (PostHocRun run = new PostHocRun(settings, images, terminal, folder, checkpoints)) {
+                observers.forEach(run::observe);
+                if (!run.train()) {
+                    hint.print();
+                    return;
+                }
+                rows = run.compare();
+            }
+            String report = PostHocRow.report(rows, settings, command);
+            AtomicFile.writeString(folder.path().resolve(README), report);
+            folder.end();
+            if (!checkpoints.keepsAll()) {
+                folder.deleteCheckpoints(seed);
+            }
+            terminal.println(report);
+        }
+    }
+
+    private static void create(Path folder) {
         try {
-            Files.createDirectories(out);
+            Files.createDirectories(folder);
         } catch (IOException e) {
-            throw new UsageException("--out must be a folder that can be written, got " + out);
+            throw new UsageException("--out must be a folder that can be written, got " + folder);
         }
     }
 

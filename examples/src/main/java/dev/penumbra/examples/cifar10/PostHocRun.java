@@ -14,9 +14,13 @@ import ai.djl.training.dataset.Batch;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.training.loss.Loss;
 import ai.djl.translate.TranslateException;
+import dev.penumbra.ema.AfterStep;
 import dev.penumbra.ema.EmaTrainingListener;
 import dev.penumbra.ema.EmaTrainingListenerBuilder;
 import dev.penumbra.ema.ModelWeights;
+import dev.penumbra.ema.checkpoint.CheckpointListener;
+import dev.penumbra.ema.checkpoint.Progress;
+import dev.penumbra.ema.checkpoint.ResumableSampler;
 import dev.penumbra.ema.posthoc.AverageProfile;
 import dev.penumbra.ema.posthoc.PostHocSnapshots;
 import dev.penumbra.ema.posthoc.PostHocSynthesis;
@@ -28,11 +32,14 @@ import dev.penumbra.examples.data.Cifar10Data;
 import dev.penumbra.examples.data.Cifar10Dataset;
 import dev.penumbra.torch.FusedAdamW;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** One training with all averages, and the comparison after it. */
 final class PostHocRun implements AutoCloseable {
@@ -46,8 +53,18 @@ final class PostHocRun implements AutoCloseable {
      * @param intervals the steps between two updates of an average
      * @param folder the folder of the snapshots
      */
-    record Settings(
-            int epochs, int snapshotEvery, int seed, List<Integer> intervals, Path folder) {}
+    record Settings(int epochs, int snapshotEvery, int seed, List<Integer> intervals, Path folder) {
+
+        /** The settings for the log, in the order of the command line. */
+        Map<String, @Nullable Object> config() {
+            Map<String, @Nullable Object> config = new LinkedHashMap<>();
+            config.put("epochs", epochs);
+            config.put("snapshot_every", snapshotEvery);
+            config.put("seed", seed);
+            config.put("update_every", intervals.toString());
+            return config;
+        }
+    }
 
     private static final int BATCH = 64;
     private static final int TEST_BATCH = 1000;
@@ -62,14 +79,25 @@ final class PostHocRun implements AutoCloseable {
     private final EmaTrainingListener ema;
     private final List<PostHocSnapshots> snapshots = new ArrayList<>();
     private final FusedAdamW optimizer;
+    private final RunFolder folder;
+    private final CheckpointListener checkpoints;
+    private final int batches;
 
-    PostHocRun(Settings settings, Cifar10Data data, Terminal terminal) throws IOException {
+    PostHocRun(
+            Settings settings,
+            Cifar10Data data,
+            Terminal terminal,
+            RunFolder folder,
+            CheckpointOptions options)
+            throws IOException {
         this.settings = settings;
+        this.folder = folder;
         this.terminal = terminal;
         Engine.getInstance().setRandomSeed(settings.seed());
         model = Model.newInstance("cifar10");
         model.setBlock(TutorialNet.create());
-        training = Cifar10Dataset.of(model.getNDManager(), data, Dataset.Usage.TRAIN, BATCH, true);
+        ResumableSampler sampler = ResumableSampler.shuffled(BATCH);
+        training = Cifar10Dataset.of(model.getNDManager(), data, Dataset.Usage.TRAIN, sampler);
         test = Cifar10Dataset.of(model.getNDManager(), data, Dataset.Usage.TEST, TEST_BATCH, false);
         EmaTrainingListenerBuilder builder = EmaTrainingListener.builder();
         for (int every : settings.intervals()) {
@@ -81,17 +109,38 @@ final class PostHocRun implements AutoCloseable {
                             .setFolder(folder(every))
                             .optEvery(settings.snapshotEvery())
                             .optAverages(name(TRACKED[0], every), name(TRACKED[1], every))
+                            .optContinue()
                             .build();
             snapshots.add(writer);
             builder.optAfterStep(writer);
         }
         ema = builder.build();
-        int batches = Math.toIntExact(1 + (training.size() - 1) / BATCH);
+        batches = Math.toIntExact(1 + (training.size() - 1) / BATCH);
         optimizer =
                 FusedAdamW.builder()
                         .optLearningRateTracker(new EpochCosine(0.001, 1e-4, 2 * batches, batches))
                         .optWeightDecay(0.01f)
                         .build();
+        checkpoints = checkpoints(options, data, sampler);
+    }
+
+    private CheckpointListener checkpoints(
+            CheckpointOptions options, Cifar10Data data, ResumableSampler sampler) {
+        Map<String, String> fixed = new LinkedHashMap<>();
+        settings.config().forEach((name, value) -> fixed.put(name, String.valueOf(value)));
+        fixed.put("data", data.checksums().toString());
+        return options.listener(folder.checkpoints(settings.seed()))
+                .setAverages(ema)
+                .setOptimizer(optimizer)
+                .optSampler(sampler)
+                .optSettings(fixed)
+                .optPart("log", new LogPosition(folder.log()))
+                .build();
+    }
+
+    /** Adds what runs after each step. */
+    void observe(AfterStep observer) {
+        ema.addAfterStep(observer);
     }
 
     private static String name(double width, int every) {
@@ -107,17 +156,44 @@ final class PostHocRun implements AutoCloseable {
         return settings.folder().resolve("snapshots-every-" + every);
     }
 
-    List<PostHocRow> run() throws IOException, TranslateException, MalformedModelException {
+    /**
+     * Trains all epochs from the newest checkpoint on.
+     *
+     * @return whether the training has ended; false if the process is to end first
+     */
+    boolean train() throws IOException, TranslateException {
         DefaultTrainingConfig config =
                 new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss())
                         .optOptimizer(optimizer)
-                        .addTrainingListeners(ema);
+                        .addTrainingListeners(ema, checkpoints);
         try (Trainer trainer = model.newTrainer(config)) {
             trainer.initialize(new Shape(1, 3, 32, 32));
-            for (int epoch = 1; epoch <= settings.epochs(); epoch++) {
-                train(trainer, epoch);
+            Progress done = checkpoints.resume(trainer);
+            folder.begin(settings.seed(), done, 0);
+            discardSnapshots(done.step());
+            int batch = Math.toIntExact(done.batch());
+            int epoch = Math.toIntExact(done.epoch());
+            while (++epoch <= settings.epochs()) {
+                train(trainer, epoch, batch);
+                batch = 0;
+                trainer.notifyListeners(listener -> listener.onEpoch(trainer));
             }
         }
+        return !checkpoints.isTerminated();
+    }
+
+    /** Deletes the snapshots that are to come again; those of the last step do without a step. */
+    private void discardSnapshots(long step) throws IOException {
+        boolean ended = step == (long) settings.epochs() * batches;
+        for (int i = 0; i < snapshots.size(); i++) {
+            if (Files.isDirectory(folder(settings.intervals().get(i)))) {
+                snapshots.get(i).discardAfter(ended ? step - 1 : step);
+            }
+        }
+    }
+
+    /** Compares the averages after the training. */
+    List<PostHocRow> compare() throws IOException, TranslateException, MalformedModelException {
         List<PostHocRow> rows = new ArrayList<>();
         for (PostHocSnapshots writer : snapshots) {
             writer.write(ema.averages());
@@ -128,8 +204,10 @@ final class PostHocRun implements AutoCloseable {
         return rows;
     }
 
-    private void train(Trainer trainer, int epoch) throws IOException, TranslateException {
-        terminal.start("epoch " + epoch, 1 + (training.size() - 1) / BATCH, "batches");
+    private void train(Trainer trainer, int epoch, int trained)
+            throws IOException, TranslateException {
+        terminal.start("epoch " + epoch, batches, "batches");
+        terminal.advance(trained);
         for (Batch batch : trainer.iterateDataset(training)) {
             EasyTrain.trainBatch(trainer, batch);
             trainer.step();
@@ -208,9 +286,13 @@ final class PostHocRun implements AutoCloseable {
     }
 
     @Override
-    public void close() {
-        ema.close();
-        optimizer.close();
-        model.close();
+    public void close() throws IOException {
+        try {
+            checkpoints.close();
+        } finally {
+            ema.close();
+            optimizer.close();
+            model.close();
+        }
     }
 }

@@ -14,17 +14,22 @@ import ai.djl.training.dataset.Batch;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.training.loss.Loss;
 import ai.djl.translate.TranslateException;
+import dev.penumbra.ema.AfterStep;
 import dev.penumbra.ema.EmaTrainingListener;
+import dev.penumbra.ema.checkpoint.CheckpointListener;
+import dev.penumbra.ema.checkpoint.Progress;
+import dev.penumbra.ema.checkpoint.ResumableSampler;
 import dev.penumbra.examples.Environment;
 import dev.penumbra.examples.Terminal;
 import dev.penumbra.examples.data.Cifar10Data;
 import dev.penumbra.examples.data.Cifar10Dataset;
 import dev.penumbra.examples.report.RunEvent;
-import dev.penumbra.examples.report.RunLog;
 import dev.penumbra.torch.FusedAdamW;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 
 /** The training and evaluation of one seed. */
 final class SeedRun implements AutoCloseable {
@@ -35,7 +40,7 @@ final class SeedRun implements AutoCloseable {
     private final int seed;
     private final Cifar10Options options;
     private final Cifar10Data data;
-    private final RunLog log;
+    private final RunFolder folder;
     private final Terminal terminal;
     private final Model model;
     private final NDManager manager;
@@ -46,27 +51,30 @@ final class SeedRun implements AutoCloseable {
     private final EmaTrainingListener ema;
     private final BatchLosses losses;
     private final FusedAdamW optimizer;
+    private final CheckpointListener checkpoints;
+    private final EpochClock clock = new EpochClock();
     private long step;
 
     SeedRun(
             int seed,
             Cifar10Options options,
             Cifar10Data data,
-            RunLog log,
+            RunFolder folder,
             Terminal terminal,
             Device device)
             throws IOException {
         this.seed = seed;
         this.options = options;
         this.data = data;
-        this.log = log;
+        this.folder = folder;
         this.terminal = terminal;
         Engine.getInstance().setRandomSeed(seed);
         model = Model.newInstance("cifar10", device);
         model.setBlock(TutorialNet.create());
         manager = model.getNDManager().newSubManager();
-        training = dataset(Dataset.Usage.TRAIN, options.batchSize(), true);
-        test = dataset(Dataset.Usage.TEST, EVALUATION_BATCH, false);
+        ResumableSampler sampler = ResumableSampler.shuffled(options.batchSize());
+        training = Cifar10Dataset.of(manager, data, Dataset.Usage.TRAIN, sampler);
+        test = Cifar10Dataset.of(manager, data, Dataset.Usage.TEST, EVALUATION_BATCH, false);
         batches = batches(training, options.batchSize());
         learningRate = options.learningRate(batches);
         ema = EmaTrainingListener.builder().setSchedule(options.schedule()).build();
@@ -76,43 +84,92 @@ final class SeedRun implements AutoCloseable {
                         .optLearningRateTracker(learningRate)
                         .optWeightDecay(options.weightDecay())
                         .build();
+        checkpoints =
+                options.checkpoints()
+                        .listener(folder.checkpoints(seed))
+                        .setAverages(ema)
+                        .setOptimizer(optimizer)
+                        .optSampler(sampler)
+                        .optSettings(settings())
+                        .optPart("log", new LogPosition(folder.log()))
+                        .optPart("losses", losses)
+                        .optPart("clock", clock)
+                        .build();
     }
 
-    private ArrayDataset dataset(Dataset.Usage usage, int batchSize, boolean shuffle)
-            throws IOException {
-        return Cifar10Dataset.of(manager, data, usage, batchSize, shuffle);
+    private Map<String, String> settings() {
+        Map<String, String> settings = new LinkedHashMap<>();
+        options.config(batches).forEach((name, value) -> settings.put(name, String.valueOf(value)));
+        settings.put("data", data.checksums().toString());
+        settings.put("this_seed", Integer.toString(seed));
+        return settings;
     }
 
     private static int batches(ArrayDataset dataset, int batchSize) {
         return Math.toIntExact(1 + (dataset.size() - 1) / batchSize);
     }
 
-    /** Trains all epochs, evaluating after each, and saves both models into the folder. */
-    void run(Path folder) throws IOException, TranslateException {
-        log.append(new RunEvent.SeedStarted(seed));
+    /** Adds what runs after each step. */
+    void observe(AfterStep observer) {
+        ema.addAfterStep(observer);
+    }
+
+    /**
+     * Trains all epochs from the newest checkpoint on, evaluating after each, and saves both
+     * models.
+     *
+     * @param models the folder of the models
+     * @return whether the seed has ended; false if the process is to end first
+     */
+    boolean run(Path models) throws IOException, TranslateException {
         DefaultTrainingConfig config =
                 new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss())
                         .optOptimizer(optimizer)
                         .optDevices(new Device[] {manager.getDevice()})
-                        .addTrainingListeners(ema, losses);
+                        .addTrainingListeners(ema, losses, checkpoints);
+        Comparison comparison = null;
         try (Trainer trainer = model.newTrainer(config)) {
             trainer.initialize(new Shape(1, 3, 32, 32));
-            for (int epoch = 1; epoch <= options.epochs(); epoch++) {
-                double seconds = train(trainer, epoch);
-                evaluate(trainer, epoch, seconds);
+            Progress done = checkpoints.resume(trainer);
+            folder.begin(seed, done, clock.seconds());
+            step = done.step();
+            int batch = Math.toIntExact(done.batch());
+            int epoch = Math.toIntExact(done.epoch());
+            while (++epoch <= options.epochs()) {
+                train(trainer, epoch, batch);
+                batch = 0;
+                comparison = evaluate(trainer, epoch);
+                trainer.notifyListeners(listener -> listener.onEpoch(trainer));
+            }
+            if (comparison == null) {
+                comparison = compare(trainer);
             }
         }
-        model.setProperty("Epoch", Integer.toString(options.epochs()));
-        model.save(folder, "online");
-        ema.save(folder, "ema");
+        return !checkpoints.isTerminated() && end(models, comparison);
     }
 
-    private double train(Trainer trainer, int epoch) throws IOException, TranslateException {
+    /** The line about the end comes last, so that a seed which has it has everything. */
+    private boolean end(Path models, Comparison comparison) throws IOException {
+        model.setProperty("Epoch", Integer.toString(options.epochs()));
+        model.save(models, "online");
+        ema.save(models, "ema");
+        folder.log().append(comparison.event(seed, data));
+        return true;
+    }
+
+    private void train(Trainer trainer, int epoch, int trained)
+            throws IOException, TranslateException {
         String task = "seed %d, epoch %d/%d".formatted(seed, epoch, options.epochs());
         terminal.start(task, batches, "batches");
-        long begin = System.nanoTime();
-        long last = begin;
-        int done = 0;
+        terminal.advance(trained);
+        if (trained > 0 && trained % REPORT_EVERY == 0) {
+            // A checkpoint is saved within the step, before the report that follows it.
+            report(epoch, trained, trained * options.batchSize() / clock.seconds());
+        }
+        clock.start();
+        long last = System.nanoTime();
+        int reported = trained;
+        int done = trained;
         for (Batch batch : trainer.iterateDataset(training)) {
             EasyTrain.trainBatch(trainer, batch);
             trainer.step();
@@ -121,31 +178,33 @@ final class SeedRun implements AutoCloseable {
             terminal.advance(1);
             if (++done % REPORT_EVERY == 0) {
                 long now = System.nanoTime();
-                report(epoch, done, REPORT_EVERY * options.batchSize() / seconds(last, now));
+                double images = (double) (done - reported) * options.batchSize();
+                report(epoch, done, images / seconds(last, now));
                 last = now;
+                reported = done;
             }
         }
-        double seconds = seconds(begin, System.nanoTime());
+        clock.stop();
         terminal.close();
         losses.reset();
-        return seconds;
     }
 
     private void report(int epoch, int batch, double imagesPerSecond) throws IOException {
-        log.append(
-                new RunEvent.Batch(
-                        seed,
-                        epoch,
-                        batch,
-                        Math.toIntExact(step),
-                        losses.online(),
-                        losses.averaged(),
-                        ema.average().decay(),
-                        ema.average().distance(),
-                        (double) learningRate.getNewValue(Math.toIntExact(step)),
-                        imagesPerSecond,
-                        Environment.residentMb(),
-                        Environment.heapMb()));
+        folder.log()
+                .append(
+                        new RunEvent.Batch(
+                                seed,
+                                epoch,
+                                batch,
+                                Math.toIntExact(step),
+                                losses.online(),
+                                losses.averaged(),
+                                ema.average().decay(),
+                                ema.average().distance(),
+                                (double) learningRate.getNewValue(Math.toIntExact(step)),
+                                imagesPerSecond,
+                                Environment.residentMb(),
+                                Environment.heapMb()));
         terminal.println(
                 String.format(
                         Locale.ROOT,
@@ -159,27 +218,32 @@ final class SeedRun implements AutoCloseable {
         losses.reset();
     }
 
-    private void evaluate(Trainer trainer, int epoch, double seconds)
-            throws IOException, TranslateException {
-        long begin = System.nanoTime();
+    private Comparison compare(Trainer trainer) throws IOException, TranslateException {
         int size = Math.toIntExact(test.size());
-        TestPredictions online =
-                TestPredictions.of(trainer.getManager(), test, size, trainer::evaluate);
-        TestPredictions averaged =
-                TestPredictions.of(trainer.getManager(), test, size, ema::forward);
-        log.append(
-                new RunEvent.Epoch(
-                        seed,
-                        epoch,
-                        Math.toIntExact(step),
-                        seconds,
-                        seconds(begin, System.nanoTime()),
-                        new RunEvent.Evaluation(online.accuracy(), online.loss()),
-                        new RunEvent.Evaluation(averaged.accuracy(), averaged.loss()),
-                        ema.average().decay(),
-                        ema.average().distance(),
-                        Environment.residentMb(),
-                        Environment.heapMb()));
+        return new Comparison(
+                TestPredictions.of(trainer.getManager(), test, size, trainer::evaluate),
+                TestPredictions.of(trainer.getManager(), test, size, ema::forward));
+    }
+
+    private Comparison evaluate(Trainer trainer, int epoch) throws IOException, TranslateException {
+        long begin = System.nanoTime();
+        Comparison comparison = compare(trainer);
+        RunEvent.Evaluation online = comparison.online();
+        RunEvent.Evaluation averaged = comparison.averaged();
+        folder.log()
+                .append(
+                        new RunEvent.Epoch(
+                                seed,
+                                epoch,
+                                Math.toIntExact(step),
+                                clock.seconds(),
+                                seconds(begin, System.nanoTime()),
+                                online,
+                                averaged,
+                                ema.average().decay(),
+                                ema.average().distance(),
+                                Environment.residentMb(),
+                                Environment.heapMb()));
         terminal.println(
                 String.format(
                         Locale.ROOT,
@@ -190,10 +254,9 @@ final class SeedRun implements AutoCloseable {
                         online.loss(),
                         100 * averaged.accuracy(),
                         averaged.loss(),
-                        seconds));
-        if (epoch == options.epochs()) {
-            log.append(new Comparison(online, averaged).event(seed, data));
-        }
+                        clock.seconds()));
+        clock.reset();
+        return comparison;
     }
 
     private static double seconds(long begin, long end) {
@@ -201,9 +264,13 @@ final class SeedRun implements AutoCloseable {
     }
 
     @Override
-    public void close() {
-        ema.close();
-        optimizer.close();
-        model.close();
+    public void close() throws IOException {
+        try {
+            checkpoints.close();
+        } finally {
+            ema.close();
+            optimizer.close();
+            model.close();
+        }
     }
 }

@@ -3,8 +3,10 @@ package dev.penumbra.examples.cifar10;
 
 import ai.djl.Device;
 import ai.djl.translate.TranslateException;
+import dev.penumbra.ema.AfterStep;
 import dev.penumbra.examples.DownloadProgress;
 import dev.penumbra.examples.Environment;
+import dev.penumbra.examples.ResumeHint;
 import dev.penumbra.examples.Terminal;
 import dev.penumbra.examples.UsageException;
 import dev.penumbra.examples.data.Cifar10Data;
@@ -16,11 +18,12 @@ import dev.penumbra.examples.report.Summary;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.time.LocalDateTime;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -40,31 +43,63 @@ import picocli.CommandLine.Spec;
         sortOptions = false)
 public final class TrainCifar10WithEma implements Callable<Integer> {
 
-    private static final int RECORD = 3073;
-
     @Spec private CommandSpec spec = CommandSpec.create();
 
     @Mixin private Cifar10Options options = new Cifar10Options();
 
+    private final List<AfterStep> observers = new ArrayList<>();
+
+    /** Adds what runs after each step. */
+    void observe(AfterStep observer) {
+        observers.add(observer);
+    }
+
     @Override
     public Integer call() throws IOException, TranslateException {
+        Path resumed = options.checkpoints().resume();
+        try (Terminal terminal = new Terminal(spec.commandLine().getOut())) {
+            if (resumed == null) {
+                begin(terminal);
+            } else {
+                resume(resumed, terminal);
+            }
+        }
+        return 0;
+    }
+
+    private void begin(Terminal terminal) throws IOException, TranslateException {
+        Device device = prepare();
+        Cifar10Data data = data(terminal);
+        try (RunFolder folder = RunFolder.begin(newFolder(), started(data, device))) {
+            run(folder, data, device, terminal);
+        }
+    }
+
+    private void resume(Path path, Terminal terminal) throws IOException, TranslateException {
+        Arguments.requireOnlyPlaces(spec);
+        try (RunFolder folder = RunFolder.resume(path, spec.name())) {
+            if (folder.isEnded()) {
+                terminal.println("Nothing to resume: the run has ended");
+                report(path, terminal);
+                return;
+            }
+            TrainCifar10WithEma program = new TrainCifar10WithEma();
+            Arguments.parse(program, folder.start().args());
+            program.options.locate(options);
+            program.observers.addAll(observers);
+            Device device = program.prepare();
+            program.run(folder, program.data(terminal), device, terminal);
+        }
+    }
+
+    /** Checks the options and starts the engine. */
+    private Device prepare() {
         options.check();
         Integer threads = options.threads();
         if (threads != null) {
             Environment.useThreads(threads);
         }
-        Device device = options.device();
-        try (Terminal terminal = new Terminal(spec.commandLine().getOut())) {
-            Cifar10Data data = data(terminal);
-            Path folder = newFolder();
-            Summary summary = run(folder, data, device, terminal);
-            terminal.println("");
-            terminal.println(summary.headline());
-            terminal.println("");
-            terminal.println(summary.terminalTable());
-            terminal.println("Report: " + folder.resolve(Report.FILE_NAME).toAbsolutePath());
-        }
-        return 0;
+        return options.device();
     }
 
     private Cifar10Data data(Terminal terminal) throws IOException {
@@ -98,43 +133,47 @@ public final class TrainCifar10WithEma implements Callable<Integer> {
         return out;
     }
 
-    private Summary run(Path folder, Cifar10Data data, Device device, Terminal terminal)
+    private void run(RunFolder folder, Cifar10Data data, Device device, Terminal terminal)
             throws IOException, TranslateException {
-        long begin = System.nanoTime();
-        try (RunLog log = RunLog.open(folder)) {
-            log.append(started(data, device));
+        try (ResumeHint hint = new ResumeHint(terminal, Arguments.resume(spec, folder.path()))) {
             for (int seed : options.seeds()) {
-                try (SeedRun run = new SeedRun(seed, options, data, log, terminal, device)) {
-                    run.run(folder.resolve("models").resolve("seed-" + seed));
+                if (!folder.isEnded(seed) && !train(seed, folder, data, device, terminal)) {
+                    hint.print();
+                    return;
+                }
+                if (!options.checkpoints().keepsAll()) {
+                    folder.deleteCheckpoints(seed);
                 }
             }
-            log.append(new RunEvent.Ended((System.nanoTime() - begin) / 1e9));
+            folder.end();
         }
-        return Report.write(folder);
+        report(folder.path(), terminal);
+    }
+
+    private boolean train(
+            int seed, RunFolder folder, Cifar10Data data, Device device, Terminal terminal)
+            throws IOException, TranslateException {
+        try (SeedRun run = new SeedRun(seed, options, data, folder, terminal, device)) {
+            observers.forEach(run::observe);
+            return run.run(folder.path().resolve("models").resolve("seed-" + seed));
+        }
+    }
+
+    private static void report(Path folder, Terminal terminal) throws IOException {
+        Summary summary = Report.write(folder);
+        terminal.println("");
+        terminal.println(summary.headline());
+        terminal.println("");
+        terminal.println(summary.terminalTable());
+        terminal.println("Report: " + folder.resolve(Report.FILE_NAME).toAbsolutePath());
     }
 
     private RunEvent.Started started(Cifar10Data data, Device device) throws IOException {
-        int train = images(data, "data_batch.bin");
-        int batches = 1 + (train - 1) / options.batchSize();
-        return new RunEvent.Started(
-                Instant.now().toString(),
-                "examples/run "
-                        + String.join(" ", spec.commandLine().getParseResult().originalArgs()),
+        FirstLine line = new FirstLine(spec, data, device);
+        int batches = 1 + (line.trainingImages() - 1) / options.batchSize();
+        return line.event(
                 "CIFAR-10: online and EMA weights",
                 options.config(batches),
-                Arrays.stream(options.seeds()).boxed().toList(),
-                Environment.versions(),
-                Environment.hardware(device),
-                new RunEvent.Data(
-                        "CIFAR-10",
-                        data.source(),
-                        train,
-                        images(data, "test_batch.bin"),
-                        data.checksums()),
-                Cifar10Data.CLASSES);
-    }
-
-    private static int images(Cifar10Data data, String file) throws IOException {
-        return Math.toIntExact(Files.size(data.folder().resolve(file)) / RECORD);
+                Arrays.stream(options.seeds()).boxed().toList());
     }
 }

@@ -9,7 +9,11 @@ import ai.djl.repository.Artifact;
 import ai.djl.repository.MRL;
 import ai.djl.repository.Repository;
 import ai.djl.training.dataset.ArrayDataset;
+import ai.djl.training.dataset.BatchSampler;
 import ai.djl.training.dataset.Dataset;
+import ai.djl.training.dataset.RandomSampler;
+import ai.djl.training.dataset.Sampler;
+import ai.djl.training.dataset.SequenceSampler;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -76,6 +80,22 @@ public final class Cifar10Dataset {
     }
 
     /**
+     * Loads all images of a split.
+     *
+     * @param manager owns the arrays of the data set and decides on the device
+     * @param data the images
+     * @param usage {@code TRAIN} or {@code TEST}
+     * @param sampler chooses the images of each batch
+     * @return the data set, which is usable until the manager is closed
+     * @throws IOException if the files cannot be read
+     */
+    public static ArrayDataset of(
+            NDManager manager, Cifar10Data data, Dataset.Usage usage, Sampler sampler)
+            throws IOException {
+        return of(manager, data, usage, sampler, Long.MAX_VALUE);
+    }
+
+    /**
      * Loads images of a split.
      *
      * @param manager owns the arrays of the data set and decides on the device
@@ -87,6 +107,14 @@ public final class Cifar10Dataset {
      */
     public static ArrayDataset of(
             NDManager manager, Cifar10Data data, Dataset.Usage usage, Sampling sampling)
+            throws IOException {
+        Sampler.SubSampler order = sampling.shuffle() ? new RandomSampler() : new SequenceSampler();
+        Sampler sampler = new BatchSampler(order, sampling.batchSize());
+        return of(manager, data, usage, sampler, sampling.limit());
+    }
+
+    private static ArrayDataset of(
+            NDManager manager, Cifar10Data data, Dataset.Usage usage, Sampler sampler, long limit)
             throws IOException {
         String name =
                 switch (usage) {
@@ -107,13 +135,13 @@ public final class Cifar10Dataset {
                             .formatted(name, data.folder()));
         }
         try (InputStream in = repository.openStream(item, null)) {
-            long images = Math.min(sampling.limit(), item.getSize() / Records.SIZE);
-            return load(manager, in, item.getName(), Math.toIntExact(images), sampling);
+            long images = Math.min(limit, item.getSize() / Records.SIZE);
+            return load(manager, in, item.getName(), Math.toIntExact(images), sampler);
         }
     }
 
     private static ArrayDataset load(
-            NDManager manager, InputStream in, String name, int images, Sampling sampling)
+            NDManager manager, InputStream in, String name, int images, Sampler sampler)
             throws IOException {
         ByteBuffer pixels = manager.allocateDirect(images * Records.PIXELS);
         long[] labels = new long[images];
@@ -136,7 +164,7 @@ public final class Cifar10Dataset {
                 .setData(array)
                 .optLabels(manager.create(labels))
                 .addTransform(Cifar10Dataset::toFloat)
-                .setSampling(sampling.batchSize(), sampling.shuffle())
+                .setSampling(sampler)
                 .build();
     }
 

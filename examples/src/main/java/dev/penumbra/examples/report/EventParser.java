@@ -13,6 +13,7 @@ final class EventParser {
         return new RunEvent.Started(
                 fields.text("time"),
                 fields.text("command"),
+                fields.texts("args"),
                 fields.text("title"),
                 config.valueByName(),
                 fields.integers("seeds"),

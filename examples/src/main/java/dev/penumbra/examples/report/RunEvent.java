@@ -29,6 +29,7 @@ public sealed interface RunEvent {
      *
      * @param time when the run began; ISO-8601
      * @param command the arguments of the command line, program name first
+     * @param args the same one by one, to be parsed again; empty in logs that lack them
      * @param title what the report is called
      * @param config all settings: text, numbers and booleans
      * @param seeds the seeds to be run, in order
@@ -40,6 +41,7 @@ public sealed interface RunEvent {
     record Started(
             String time,
             String command,
+            List<String> args,
             String title,
             Map<String, @Nullable Object> config,
             List<Integer> seeds,
@@ -51,6 +53,7 @@ public sealed interface RunEvent {
 
         /** Copies the collections; the order of the settings is kept. */
         public Started {
+            args = List.copyOf(args);
             config = Collections.unmodifiableMap(new LinkedHashMap<>(config));
             seeds = List.copyOf(seeds);
             classes = List.copyOf(classes);
@@ -130,6 +133,23 @@ public sealed interface RunEvent {
         @Override
         public String event() {
             return "seed";
+        }
+    }
+
+    /**
+     * A run that was interrupted goes on. Everything before this line counts.
+     *
+     * @param time when it goes on; ISO-8601
+     * @param seed the seed that goes on
+     * @param epoch the epoch that goes on; the first is 1
+     * @param batch the number of batches of this epoch that had been trained
+     * @param step optimizer steps taken so far
+     */
+    record Resumed(String time, int seed, int epoch, int batch, int step) implements RunEvent {
+
+        @Override
+        public String event() {
+            return "resume";
         }
     }
 
@@ -353,7 +373,8 @@ public sealed interface RunEvent {
     /**
      * The last line.
      *
-     * @param seconds the time that the whole run took
+     * @param seconds the time that the whole run took; of one that was resumed, the time of the
+     *     epochs before each interruption and all time after the last one
      */
     record Ended(double seconds) implements RunEvent {
 

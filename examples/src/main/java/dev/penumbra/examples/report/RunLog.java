@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Collection;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,7 +50,8 @@ public final class RunLog implements AutoCloseable {
      *
      * @param folder the run's folder
      * @return the log, to be closed by the caller
-     * @throws IOException if the file cannot be written or another log is open on it
+     * @throws RunLogInUseException if another log is open on the file
+     * @throws IOException if the file cannot be written
      */
     public static RunLog open(Path folder) throws IOException {
         Files.createDirectories(folder);
@@ -62,7 +64,7 @@ public final class RunLog implements AutoCloseable {
                         StandardOpenOption.WRITE);
         try {
             if (lock(channel) == null) {
-                throw new IOException("Cannot write " + file + ": another log is open on it");
+                throw new RunLogInUseException(file);
             }
             long end = endOfLastLine(channel);
             channel.truncate(end).position(end);
@@ -88,6 +90,73 @@ public final class RunLog implements AutoCloseable {
         while (bytes.hasRemaining()) {
             channel.write(bytes);
         }
+    }
+
+    /**
+     * Returns where the next event goes, once all before it are on disk.
+     *
+     * @return the length of the file in bytes
+     * @throws IOException if the events cannot be brought to disk
+     */
+    public long position() throws IOException {
+        channel.force(true);
+        return channel.position();
+    }
+
+    /**
+     * Cuts off what follows a position, for a run that goes back to where it was then.
+     *
+     * @param position a value of {@link #position()}
+     * @throws IOException if the file cannot be written or has no line end at that position
+     */
+    public void cutBack(long position) throws IOException {
+        if (!isLineEnd(position)) {
+            throw new IOException(
+                    "position must be at the end of a line of the log, got " + position);
+        }
+        channel.truncate(position).position(position);
+    }
+
+    /**
+     * Finds the last event of some kinds.
+     *
+     * @param names the names of the events
+     * @return the position after it; 0 if there is none
+     * @throws IOException if the file cannot be read or a line of it is broken
+     */
+    public long endOfLast(Collection<String> names) throws IOException {
+        ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(channel.position()));
+        int read;
+        do {
+            read = channel.read(bytes, bytes.position());
+        } while (read > 0);
+        String text = new String(bytes.array(), StandardCharsets.ISO_8859_1);
+        int found = 0;
+        int begin = 0;
+        for (int end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', begin)) {
+            String line = text.substring(begin, end);
+            begin = end + 1;
+            if (names.contains(RunReader.eventOf(line))) {
+                found = begin;
+            }
+        }
+        return found;
+    }
+
+    /**
+     * Tells whether a line ends at a position.
+     *
+     * @param position the position in bytes
+     * @return true for the beginning of the file and where a whole line ends
+     * @throws IOException if the file cannot be read
+     */
+    public boolean isLineEnd(long position) throws IOException {
+        if (position <= 0 || position > channel.size()) {
+            return position == 0;
+        }
+        ByteBuffer one = ByteBuffer.allocate(1);
+        channel.read(one, position - 1);
+        return one.get(0) == '\n';
     }
 
     @Override

@@ -86,6 +86,18 @@ final class RunReader {
         }
     }
 
+    /** The name of the event in a line, or an empty text for a blank line. */
+    static String eventOf(String line) throws IOException {
+        if (line.isBlank()) {
+            return "";
+        }
+        try {
+            return new Fields(GSON.fromJson(line, JsonObject.class)).text("event");
+        } catch (JsonParseException e) {
+            throw new IOException("Cannot read the log: a line is not a JSON object", e);
+        }
+    }
+
     private String at(int line) {
         return "Cannot read " + file + ", line " + line + ": ";
     }
@@ -111,7 +123,7 @@ final class RunReader {
             case "seed_end" -> seed(fields).end = checked(EventParser.seedEnded(fields));
             case "end" -> seconds = fields.number("seconds");
             default -> {
-                // Events of other versions, and "seed", which holds nothing that is reported.
+                // Events of other versions, and those that hold nothing that is reported.
             }
         }
     }

@@ -224,6 +224,7 @@ class ReportTest {
                     new RunEvent.Started(
                             evil,
                             evil,
+                            List.of(evil),
                             evil,
                             Map.of(evil, evil),
                             List.of(0),

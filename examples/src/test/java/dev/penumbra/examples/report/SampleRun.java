@@ -51,6 +51,7 @@ final class SampleRun {
         return new RunEvent.Started(
                 "2026-09-14T08:12:45Z",
                 "cifar10 --epochs " + epochs + " --seeds " + seeds.size() + " --decay 0.999",
+                List.of("cifar10", "--epochs", Integer.toString(epochs), "--decay", "0.999"),
                 title,
                 config,
                 seeds,

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.examples.cifar10;
+
+import dev.penumbra.ema.checkpoint.Progress;
+import dev.penumbra.examples.UsageException;
+import dev.penumbra.examples.report.Run;
+import dev.penumbra.examples.report.RunEvent;
+import dev.penumbra.examples.report.RunLog;
+import dev.penumbra.examples.report.RunLogInUseException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The folder of a run that is going on: its log, which no other run may write meanwhile, and the
+ * checkpoints of each seed in {@code checkpoints/seed-N}.
+ */
+final class RunFolder implements AutoCloseable {
+
+    private static final String CHECKPOINTS = "checkpoints";
+
+    private final Path path;
+    private final RunLog log;
+    private final @Nullable Run earlier;
+    private final long begin = System.nanoTime();
+    private double secondsBefore;
+    private boolean resuming;
+
+    private RunFolder(Path path, RunLog log, @Nullable Run earlier) {
+        this.path = path;
+        this.log = log;
+        this.earlier = earlier;
+        resuming = earlier != null;
+    }
+
+    /** Begins a run with its first line. */
+    static RunFolder begin(Path path, RunEvent.Started start) throws IOException {
+        if (Files.exists(path.resolve(CHECKPOINTS))) {
+            throw new UsageException("--out must be without " + CHECKPOINTS + ", got " + path);
+        }
+        RunFolder folder = new RunFolder(path, RunLog.open(path), null);
+        folder.log.append(start);
+        return folder;
+    }
+
+    /**
+     * Goes on with a run.
+     *
+     * @param path its folder
+     * @param program the program that must have begun it
+     * @throws UsageException if it cannot go on
+     */
+    static RunFolder resume(Path path, String program) throws IOException {
+        if (!Files.isRegularFile(path.resolve(RunLog.FILE_NAME))) {
+            throw refused("a folder with " + RunLog.FILE_NAME, path.toString());
+        }
+        RunLog log = open(path);
+        try {
+            Run run = read(path);
+            List<String> args = run.start().args();
+            if (args.isEmpty()) {
+                throw refused("a run whose log has the field args", path + " without it");
+            }
+            if (!args.get(0).equals(program)) {
+                throw refused("a run of " + program, path + ", a run of " + args.get(0));
+            }
+            return new RunFolder(path, log, run);
+        } catch (RuntimeException e) {
+            log.close();
+            throw e;
+        }
+    }
+
+    private static RunLog open(Path path) throws IOException {
+        try {
+            return RunLog.open(path);
+        } catch (RunLogInUseException e) {
+            throw refused("a run that no other process is writing", path.toString());
+        }
+    }
+
+    private static Run read(Path path) {
+        try {
+            return RunLog.read(path);
+        } catch (IOException e) {
+            throw new UsageException(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private static UsageException refused(String rule, String value) {
+        return new UsageException("--resume must be " + rule + ", got " + value);
+    }
+
+    Path path() {
+        return path;
+    }
+
+    RunLog log() {
+        return log;
+    }
+
+    /** The first line of a run that goes on. */
+    RunEvent.Started start() {
+        return Objects.requireNonNull(earlier, "earlier").start();
+    }
+
+    /** Whether there is nothing left to do. */
+    boolean isEnded() {
+        return earlier != null && earlier.seconds() != null;
+    }
+
+    /** Whether a seed had ended, with its models saved, before this process. */
+    boolean isEnded(int seed) {
+        return earlier != null
+                && earlier.seeds().stream().anyMatch(s -> s.seed() == seed && s.end() != null);
+    }
+
+    /**
+     * Writes that a seed begins or goes on.
+     *
+     * @param seed the seed
+     * @param done how far it has come; the log has been cut back to there
+     * @param seconds the time that the epoch which goes on has taken so far
+     */
+    void begin(int seed, Progress done, double seconds) throws IOException {
+        boolean beginning = done.step() == 0;
+        if (resuming) {
+            resuming = false;
+            if (beginning) {
+                log.cutBack(endOfLastSeed());
+            }
+            secondsBefore = loggedSeconds() + seconds;
+            log.append(
+                    new RunEvent.Resumed(
+                            Instant.now().toString(),
+                            seed,
+                            Math.toIntExact(done.epoch() + 1),
+                            Math.toIntExact(done.batch()),
+                            Math.toIntExact(done.step())));
+        }
+        if (beginning) {
+            log.append(new RunEvent.SeedStarted(seed));
+        }
+    }
+
+    /** Where the last seed that has ended ends, or the first line. */
+    private long endOfLastSeed() throws IOException {
+        return log.endOfLast(List.of("run", "seed_end"));
+    }
+
+    private double loggedSeconds() throws IOException {
+        return RunLog.read(path).seeds().stream()
+                .flatMap(seed -> seed.epochs().stream())
+                .mapToDouble(RunFolder::seconds)
+                .sum();
+    }
+
+    private static double seconds(RunEvent.Epoch epoch) {
+        Double evaluation = epoch.evaluationSeconds();
+        return epoch.seconds() + (evaluation == null ? 0 : evaluation);
+    }
+
+    /** Writes the last line. */
+    void end() throws IOException {
+        if (resuming) {
+            secondsBefore = loggedSeconds();
+        }
+        log.append(new RunEvent.Ended(secondsBefore + (System.nanoTime() - begin) / 1e9));
+    }
+
+    /** Where the checkpoints of a seed are. */
+    Path checkpoints(int seed) {
+        return path.resolve(CHECKPOINTS).resolve("seed-" + seed);
+    }
+
+    /** Deletes the checkpoints of a seed whose end is in the log. */
+    void deleteCheckpoints(int seed) throws IOException {
+        log.position(); // The end is on disk before they go.
+        Path folder = checkpoints(seed);
+        if (Files.isDirectory(folder)) {
+            delete(folder);
+            if (isEmpty(path.resolve(CHECKPOINTS))) {
+                Files.delete(path.resolve(CHECKPOINTS));
+            }
+        }
+    }
+
+    private static boolean isEmpty(Path folder) throws IOException {
+        try (Stream<Path> entries = Files.list(folder)) {
+            return entries.findAny().isEmpty();
+        }
+    }
+
+    private static void delete(Path folder) throws IOException {
+        try (Stream<Path> tree = Files.walk(folder)) {
+            for (Path file : tree.sorted(Comparator.reverseOrder()).toList()) {
+                Files.deleteIfExists(file);
+            }
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        log.close();
+    }
+}
