@@ -22,7 +22,7 @@ final class KillProgram {
      * What has come out.
      *
      * @param kills the number of kills
-     * @param afterEnd how many came after the end of the training
+     * @param afterEnd how many more came after the end of the training
      * @param withoutCheckpoint how many came before the first checkpoint
      * @param leftovers how many left a half checkpoint behind
      * @param damaged how many left a newest checkpoint that is not whole
@@ -73,7 +73,10 @@ final class KillProgram {
                 (System.nanoTime() - begin) / 1_000_000, window);
         for (int i = 0; i < kills; i++) {
             Folders.delete(checkpoints);
-            killOnce(output, checkpoints, random.nextLong(window));
+            while (!killOnce(output, checkpoints, random.nextLong(window))) {
+                afterEnd++;
+                Folders.delete(checkpoints);
+            }
             Process resumed = start(output, checkpoints);
             int code = resumed.waitFor();
             if (code != 0 || !last(output).equals(expected)) {
@@ -84,13 +87,16 @@ final class KillProgram {
         return new Outcome(kills, afterEnd, withoutCheckpoint, leftovers, damaged, different);
     }
 
-    private void killOnce(Path output, Path checkpoints, long delay)
+    /** Tells whether the kill came before the end. */
+    private boolean killOnce(Path output, Path checkpoints, long delay)
             throws IOException, InterruptedException {
         Process process = start(output, checkpoints);
         awaitBegin(process, output);
         Thread.sleep(delay);
         process.destroyForcibly().waitFor();
-        afterEnd += process.exitValue() == 0 ? 1 : 0;
+        if (process.exitValue() == 0) {
+            return false;
+        }
         try (var entries = Files.list(checkpoints)) {
             boolean left = entries.anyMatch(e -> e.getFileName().toString().matches("\\.[sd].*"));
             leftovers += left ? 1 : 0;
@@ -107,6 +113,7 @@ final class KillProgram {
             damaged++;
             System.out.println(e.getMessage());
         }
+        return true;
     }
 
     /** The link may be one checkpoint behind, or missing at first, but what it names is whole. */
