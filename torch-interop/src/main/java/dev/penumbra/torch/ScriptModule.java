@@ -85,6 +85,19 @@ final class ScriptModule {
         return run(ScriptCalls::toDoubles, method, arguments);
     }
 
+    /**
+     * Runs a method that returns a tensor, recorded for gradients where the thread records them;
+     * the arguments stay the caller's, the handle of the tensor is the caller's.
+     */
+    long runRecorded(String method, long... arguments) {
+        long result = call(ScriptCalls::runRecorded, method, arguments);
+        try {
+            return ScriptCalls.toTensor(result);
+        } finally {
+            ScriptCalls.delete(result);
+        }
+    }
+
     private <T> T run(LongFunction<T> read, String method, long... arguments) {
         long result = call(method, arguments);
         try {
@@ -94,9 +107,18 @@ final class ScriptModule {
         }
     }
 
+    /** A way to run a method. */
+    private interface Call {
+        long run(long module, String method, long... arguments);
+    }
+
     private long call(String method, long... arguments) {
+        return call(ScriptCalls::run, method, arguments);
+    }
+
+    private long call(Call call, String method, long... arguments) {
         try {
-            return ScriptCalls.run(block.getHandle(), method, arguments);
+            return call.run(block.getHandle(), method, arguments);
         } catch (EngineException e) {
             throw new EngineException(method + " failed: " + reason(e), e);
         }

@@ -25,6 +25,19 @@ public final class ScriptCalls {
     }
 
     /**
+     * Runs a method as any other operation of the calling thread: recorded for gradients where the
+     * thread records them, and with a result that later operations may change or differentiate.
+     *
+     * @param module the handle of the module
+     * @param method the name of the method
+     * @param arguments the handles of the arguments, which stay the caller's
+     * @return the handle of the result, which is the caller's to delete
+     */
+    public static long runRecorded(long module, String method, long... arguments) {
+        return PyTorchLibrary.LIB.moduleRunMethod(module, method, arguments, true, false);
+    }
+
+    /**
      * Deletes a value.
      *
      * @param value the handle
@@ -41,6 +54,26 @@ public final class ScriptCalls {
      */
     public static long fromDouble(double number) {
         return PyTorchLibrary.LIB.iValueFromDouble(number);
+    }
+
+    /**
+     * Makes a value of a whole number.
+     *
+     * @param number the number
+     * @return the handle
+     */
+    public static long fromLong(long number) {
+        return PyTorchLibrary.LIB.iValueFromLong(number);
+    }
+
+    /**
+     * Makes a value of a tensor.
+     *
+     * @param tensor the handle of the tensor
+     * @return the handle; it keeps the tensor, but not memory that Java owns
+     */
+    public static long fromTensor(long tensor) {
+        return PyTorchLibrary.LIB.iValueFromTensor(tensor);
     }
 
     /**
@@ -61,6 +94,16 @@ public final class ScriptCalls {
      */
     public static long fromTensors(long... tensors) {
         return PyTorchLibrary.LIB.iValueFromTensorList(tensors);
+    }
+
+    /**
+     * Reads a tensor.
+     *
+     * @param value the handle
+     * @return a handle of the tensor, which is the caller's
+     */
+    public static long toTensor(long value) {
+        return PyTorchLibrary.LIB.iValueToTensor(value);
     }
 
     /**
