@@ -64,7 +64,7 @@ public final class FileMapping {
             ScriptCalls.fromLongs(shape.getShape())
         };
         try {
-            return new PtNDArray(owner, Holder.OPS.runTensor("map", arguments));
+            return new PtNDArray(owner, Holder.OPS.runRecorded("map", arguments));
         } finally {
             for (long argument : arguments) {
                 ScriptCalls.delete(argument);

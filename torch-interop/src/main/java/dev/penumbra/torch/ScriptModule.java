@@ -86,12 +86,10 @@ final class ScriptModule {
     }
 
     /**
-     * Runs a method that makes a tensor, which can be changed in place; the arguments stay the
-     * caller's.
-     *
-     * @return the handle of the tensor, which is the caller's
+     * Runs a method that returns a tensor, recorded for gradients where the thread records them;
+     * the arguments stay the caller's, the handle of the tensor is the caller's.
      */
-    long runTensor(String method, long... arguments) {
+    long runRecorded(String method, long... arguments) {
         long result = call(ScriptCalls::runRecorded, method, arguments);
         try {
             return ScriptCalls.toTensor(result);

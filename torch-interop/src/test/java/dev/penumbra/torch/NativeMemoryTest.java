@@ -2,12 +2,16 @@
 package dev.penumbra.torch;
 
 import static dev.penumbra.torch.NativeMemory.assertFlat;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.djl.Model;
+import ai.djl.engine.Engine;
 import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.DefaultTrainingConfig;
@@ -282,5 +286,46 @@ final class NativeMemoryTest {
     @SuppressWarnings("NullAway") // the listener does not read the batch
     private static void clip(GlobalNormClipping clipping, Trainer trainer) {
         clipping.onTrainingBatch(trainer, null);
+    }
+
+    /** One scope per step, as in training: nothing of forward and backward outlives it. */
+    @Test
+    void networks() {
+        NDArray x = manager.ones(new Shape(1, 1, 2, 2));
+        NDArray weight = manager.ones(new Shape(1));
+        x.setRequiresGradient(true);
+        weight.setRequiresGradient(true);
+        int before = manager.getManagedArrays().size();
+        assertFlat(CALLS / 5, BOUND_KIB, () -> step(x, weight));
+        assertEquals(before, manager.getManagedArrays().size());
+    }
+
+    private void step(NDArray x, NDArray weight) {
+        try (NDManager scope = manager.newSubManager();
+                GradientCollector collector = Engine.getInstance().newGradientCollector()) {
+            NDArray input = x.duplicate();
+            input.attach(scope);
+            NDArray normal = NeuralOps.groupNormSilu(input, 1, weight, weight, 1e-6);
+            NDArray output = NeuralOps.silu(NeuralOps.attention(normal, normal, normal));
+            collector.backward(output.sum());
+        }
+    }
+
+    /** A call that fails leaves none of its arguments behind. */
+    @Test
+    void failedNetworks() {
+        NDArray single = manager.ones(new Shape(1, 1, 2, 2));
+        NDArray mixed = manager.ones(new Shape(1, 1, 2, 2), DataType.FLOAT64);
+        assertFlat(
+                CALLS / 5,
+                BOUND_KIB,
+                () -> {
+                    try {
+                        NeuralOps.attention(single, mixed, single).close();
+                    } catch (EngineException e) {
+                        return;
+                    }
+                    throw new AssertionError("types differ");
+                });
     }
 }

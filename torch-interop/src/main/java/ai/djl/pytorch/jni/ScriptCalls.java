@@ -25,8 +25,8 @@ public final class ScriptCalls {
     }
 
     /**
-     * Runs a method outside of inference mode: tensors that it makes can be changed in place and
-     * require gradients.
+     * Runs a method as any other operation of the calling thread: recorded for gradients where the
+     * thread records them, and with a result that later operations may change or differentiate.
      *
      * @param module the handle of the module
      * @param method the name of the method
@@ -87,6 +87,16 @@ public final class ScriptCalls {
     }
 
     /**
+     * Makes a value of a tensor.
+     *
+     * @param tensor the handle of the tensor
+     * @return the handle; it keeps the tensor, but not memory that Java owns
+     */
+    public static long fromTensor(long tensor) {
+        return PyTorchLibrary.LIB.iValueFromTensor(tensor);
+    }
+
+    /**
      * Makes a value of a list of numbers.
      *
      * @param numbers the numbers
@@ -104,6 +114,16 @@ public final class ScriptCalls {
      */
     public static long fromTensors(long... tensors) {
         return PyTorchLibrary.LIB.iValueFromTensorList(tensors);
+    }
+
+    /**
+     * Reads a tensor.
+     *
+     * @param value the handle
+     * @return a handle of the tensor, which is the caller's
+     */
+    public static long toTensor(long value) {
+        return PyTorchLibrary.LIB.iValueToTensor(value);
     }
 
     /**

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.vae;
+
+import ai.djl.MalformedModelException;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.AbstractBlock;
+import ai.djl.training.ParameterStore;
+import ai.djl.util.PairList;
+import dev.penumbra.vae.AutoencoderKLConfig.OddSizes;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The variational autoencoder of latent diffusion.
+ *
+ * <p>As a block it maps images to their reconstructions and the moments of their latents. In
+ * training the latent is drawn, otherwise it is the mode; noise as a second input decides the draw
+ * in either case.
+ *
+ * <p>Weights have PyTorch's default distribution. The names of diffusers are in {@link
+ * ParameterNames}.
+ *
+ * @see <a href="https://arxiv.org/abs/2112.10752">Rombach et al. (2022), High-Resolution Image
+ *     Synthesis with Latent Diffusion Models</a>, section 3.1 and appendix G
+ */
+public final class AutoencoderKL extends AbstractBlock {
+
+    private static final byte VERSION = 1;
+
+    private final AutoencoderKLConfig config;
+    private final Encoder encoder;
+    private final Decoder decoder;
+    private final @Nullable Convolution quantConv;
+    private final @Nullable Convolution postQuantConv;
+
+    /**
+     * Makes the block.
+     *
+     * @param config the architecture
+     */
+    public AutoencoderKL(AutoencoderKLConfig config) {
+        super(VERSION);
+        this.config = Objects.requireNonNull(config, "config");
+        long z = config.latentChannels();
+        encoder = addChildBlock("encoder", new Encoder(config));
+        decoder = addChildBlock("decoder", new Decoder(config));
+        boolean quant = config.quantConvolutions();
+        quantConv = quant ? addChildBlock("quant_conv", Convolution.pointwise(2 * z, 2 * z)) : null;
+        postQuantConv =
+                quant ? addChildBlock("post_quant_conv", Convolution.pointwise(z, z)) : null;
+    }
+
+    /**
+     * Returns the architecture.
+     *
+     * @return the architecture
+     */
+    public AutoencoderKLConfig config() {
+        return config;
+    }
+
+    /**
+     * The moments of the latents of images.
+     *
+     * @param store where the weights come from
+     * @param images the images; (N, C, H, W)
+     * @param training whether the weights are asked for with gradients
+     * @return the means and log-variances; (N, 2Z, h, w)
+     */
+    public NDArray moments(ParameterStore store, NDArray images, boolean training) {
+        Shape shape = padded(images.getShape());
+        Pass pass = new Pass(store, training);
+        NDArray moments;
+        if (shape.equals(images.getShape())) {
+            moments = encoder.apply(pass, images);
+        } else {
+            moments = encoder.applyTo(pass, pad(images, shape));
+        }
+        return quantConv == null ? moments : quantConv.applyTo(pass, moments);
+    }
+
+    /**
+     * The posterior of the latents of images, with latent diffusion's limits of the log-variance.
+     *
+     * @param store where the weights come from
+     * @param images the images; (N, C, H, W)
+     * @param training whether the weights are asked for with gradients
+     * @return the posterior; (N, Z, h, w)
+     */
+    public DiagonalGaussian encode(ParameterStore store, NDArray images, boolean training) {
+        return DiagonalGaussian.ofMoments(moments(store, images, training));
+    }
+
+    /**
+     * The images of latents.
+     *
+     * @param store where the weights come from
+     * @param latents the latents; (N, Z, h, w)
+     * @param training whether the weights are asked for with gradients
+     * @return the images; (N, C, H, W), where H and W are h and w times the scale
+     */
+    public NDArray decode(ParameterStore store, NDArray latents, boolean training) {
+        Shape shape = latents.getShape();
+        if (shape.dimension() != 4 || shape.get(1) != config.latentChannels()) {
+            throw new IllegalArgumentException(
+                    "latents must have shape (N, "
+                            + config.latentChannels()
+                            + ", h, w), got "
+                            + shape);
+        }
+        Pass pass = new Pass(store, training);
+        if (postQuantConv == null) {
+            return decoder.apply(pass, latents);
+        }
+        return decoder.applyTo(pass, postQuantConv.apply(pass, latents));
+    }
+
+    @Override
+    protected NDList forwardInternal(
+            ParameterStore store,
+            NDList inputs,
+            boolean training,
+            PairList<String, Object> params) {
+        NDArray images = inputs.get(0);
+        Shape shape = images.getShape();
+        NDArray moments = moments(store, images, training);
+        DiagonalGaussian posterior = DiagonalGaussian.ofMoments(moments);
+        NDArray latents;
+        if (inputs.size() > 1) {
+            latents = posterior.sample(inputs.get(1));
+        } else {
+            latents = training ? posterior.sample() : posterior.mode();
+        }
+        // The posterior of half precision is single; the decoder reads what its weights are.
+        NDArray read = latents.toType(moments.getDataType(), false);
+        NDArray decoded = decode(store, read, training);
+        if (decoded.getShape().get(2) == shape.get(2)
+                && decoded.getShape().get(3) == shape.get(3)) {
+            return new NDList(decoded, moments);
+        }
+        try (decoded) {
+            NDIndex size = new NDIndex(":, :, :{}, :{}", shape.get(2), shape.get(3));
+            return new NDList(decoded.get(size), moments);
+        }
+    }
+
+    @Override
+    public Shape[] getOutputShapes(Shape[] inputShapes) {
+        Shape images = inputShapes[0];
+        Shape moments = encoder.outputShape(padded(images));
+        Shape output = new Shape(images.get(0), config.outChannels(), images.get(2), images.get(3));
+        return new Shape[] {output, moments};
+    }
+
+    @Override
+    protected void initializeChildBlocks(
+            NDManager manager, DataType dataType, Shape... inputShapes) {
+        Shape images = padded(inputShapes[0]);
+        Shape moments = encoder.outputShape(images);
+        Shape latents =
+                new Shape(moments.get(0), config.latentChannels(), moments.get(2), moments.get(3));
+        encoder.initialize(manager, dataType, images);
+        decoder.initialize(manager, dataType, latents);
+        if (quantConv != null && postQuantConv != null) {
+            quantConv.initialize(manager, dataType, moments);
+            postQuantConv.initialize(manager, dataType, latents);
+        }
+    }
+
+    /** The shape that is encoded, after checks of the images'. */
+    private Shape padded(Shape images) {
+        VaeBlock.requireImages(images, config.inChannels());
+        long scale = config.scale();
+        long height = images.get(2);
+        long width = images.get(3);
+        boolean whole = height % scale == 0 && width % scale == 0;
+        if (height < 1 || width < 1 || (!whole && config.oddSizes() == OddSizes.REJECT)) {
+            throw new IllegalArgumentException(
+                    "height and width must be positive multiples of " + scale + ", got " + images);
+        }
+        return new Shape(images.get(0), images.get(1), up(height, scale), up(width, scale));
+    }
+
+    private static long up(long size, long scale) {
+        return (size + scale - 1) / scale * scale;
+    }
+
+    /** Repeats the last row and column. */
+    private static NDArray pad(NDArray images, Shape shape) {
+        try (NDArray tall = repeatLast(images, 2, shape.get(2))) {
+            return repeatLast(tall, 3, shape.get(3));
+        }
+    }
+
+    private static NDArray repeatLast(NDArray images, int axis, long size) {
+        long missing = size - images.getShape().get(axis);
+        if (missing == 0) {
+            return images.duplicate();
+        }
+        NDIndex last = new NDIndex(axis == 2 ? ":, :, -1:" : ":, :, :, -1:");
+        try (NDArray edge = images.get(last);
+                NDArray more = edge.repeat(axis, missing)) {
+            return images.concat(more, axis);
+        }
+    }
+
+    @Override
+    protected void saveMetadata(DataOutputStream os) throws IOException {
+        saveInputShapes(os);
+        os.writeUTF(architecture());
+    }
+
+    @Override
+    public void loadMetadata(byte loadVersion, DataInputStream is)
+            throws IOException, MalformedModelException {
+        if (loadVersion != version) {
+            throw new MalformedModelException(
+                    "Cannot load AutoencoderKL: version must be "
+                            + version
+                            + ", got "
+                            + loadVersion);
+        }
+        readInputShapes(is);
+        String saved = is.readUTF();
+        if (!saved.equals(architecture())) {
+            throw new MalformedModelException(
+                    "Cannot load AutoencoderKL: the file has "
+                            + saved
+                            + " and the model "
+                            + architecture());
+        }
+    }
+
+    /** What the weights depend on: the treatment of odd sizes may change from run to run. */
+    private String architecture() {
+        return config.withOddSizes(OddSizes.REJECT).toString();
+    }
+}

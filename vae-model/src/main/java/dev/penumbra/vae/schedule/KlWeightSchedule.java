@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.vae.schedule;
+
+/**
+ * The weight of the KL term as a function of the step.
+ *
+ * <p>A schedule is immutable and keeps no count: the same step has the same weight whenever it is
+ * asked for, so an interrupted run that knows its step needs nothing else.
+ */
+public sealed interface KlWeightSchedule permits KlAnnealing, KlRamp, PeerSchedule {
+
+    /**
+     * Returns the weight of the KL term in the loss of a step.
+     *
+     * @param step optimizer steps taken before this loss; 0 for the first
+     * @return the weight
+     * @throws IllegalArgumentException if {@code step < 0}
+     */
+    double weightAt(long step);
+}
