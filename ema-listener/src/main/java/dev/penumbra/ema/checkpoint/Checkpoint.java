@@ -18,8 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeSet;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
 /**
@@ -131,31 +130,23 @@ public final class Checkpoint {
      * @throws IOException if a file cannot be read
      */
     public void verify() throws IOException {
-        Map<String, CompletableFuture<String>> actual = new LinkedHashMap<>();
+        Map<String, String> actual = new ConcurrentHashMap<>();
+        List<SideBySide.Task> tasks = new ArrayList<>();
         for (String file : sums.keySet()) {
-            actual.put(file, CompletableFuture.supplyAsync(() -> sum(folder.resolve(file))));
+            tasks.add(() -> actual.put(file, Sha256Sums.of(folder.resolve(file))));
         }
+        SideBySide.run(tasks);
         List<String> damages = new ArrayList<>();
-        for (Map.Entry<String, CompletableFuture<String>> file : actual.entrySet()) {
+        for (String file : sums.keySet()) {
             try {
-                requireSum(file.getKey(), sums, file.getValue().join());
+                requireSum(file, sums, Objects.requireNonNull(actual.get(file)));
             } catch (IllegalArgumentException e) {
                 damages.add(String.valueOf(e.getMessage()));
-            } catch (CompletionException e) {
-                throw new CheckpointException("Cannot read checkpoint " + folder, e);
             }
         }
         if (!damages.isEmpty()) {
             throw new CheckpointException(
                     "Cannot read checkpoint " + folder + ": " + String.join("; ", damages));
-        }
-    }
-
-    private static String sum(Path file) {
-        try {
-            return Sha256Sums.of(file);
-        } catch (IOException e) {
-            throw new CompletionException(e);
         }
     }
 

@@ -3,13 +3,10 @@ package dev.penumbra.ema.checkpoint;
 
 import dev.penumbra.state.Stateful;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -96,36 +93,21 @@ final class Restoration {
 
     /** The large parts are read side by side, those of the program one after the other. */
     private void restoreAll(Map<String, SavedPart> saved) throws IOException {
-        List<CompletableFuture<Void>> reading = new ArrayList<>();
-        for (String name : LARGE) {
-            reading.add(CompletableFuture.runAsync(() -> restore(name, saved)));
-        }
-        try {
-            CompletableFuture.allOf(reading.toArray(CompletableFuture[]::new)).join();
-            for (String name : parts.keySet()) {
-                if (!LARGE.contains(name)) {
-                    restore(name, saved);
-                }
+        List<SideBySide.Task> large = new ArrayList<>();
+        LARGE.forEach(name -> large.add(() -> restore(name, saved)));
+        SideBySide.run(large);
+        for (String name : parts.keySet()) {
+            if (!LARGE.contains(name)) {
+                restore(name, saved);
             }
-        } catch (UncheckedIOException e) {
-            throw e.getCause();
-        } catch (CompletionException e) {
-            if (e.getCause() instanceof UncheckedIOException io) {
-                throw io.getCause();
-            }
-            throw e;
         }
     }
 
-    private void restore(String name, Map<String, SavedPart> saved) {
+    private void restore(String name, Map<String, SavedPart> saved) throws IOException {
         Stateful part = parts.get(name);
         SavedPart state = saved.get(name);
         if (part != null && state != null) {
-            try {
-                part.restore(state);
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
-            }
+            part.restore(state);
         }
     }
 

@@ -72,10 +72,10 @@ final class KillProgram {
                 "whole training: %d ms, of which %d ms saving%n",
                 (System.nanoTime() - begin) / 1_000_000, window);
         for (int i = 0; i < kills; i++) {
-            Folders.delete(checkpoints);
+            empty(checkpoints);
             while (!killOnce(output, checkpoints, random.nextLong(window))) {
                 afterEnd++;
-                Folders.delete(checkpoints);
+                empty(checkpoints);
             }
             Process resumed = start(output, checkpoints);
             int code = resumed.waitFor();
@@ -85,6 +85,14 @@ final class KillProgram {
             }
         }
         return new Outcome(kills, afterEnd, withoutCheckpoint, leftovers, damaged, different);
+    }
+
+    /** A training that is killed at once has not made the folder. */
+    private static void empty(Path checkpoints) throws IOException {
+        if (Files.exists(checkpoints)) {
+            Folders.delete(checkpoints);
+        }
+        Files.createDirectories(checkpoints);
     }
 
     /** Tells whether the kill came before the end. */
