@@ -3,7 +3,6 @@ package dev.penumbra.torch;
 
 import static dev.penumbra.torch.NativeMemory.assertFlat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.djl.Model;
 import ai.djl.engine.Engine;

@@ -157,16 +157,6 @@ public final class ScriptCalls {
     }
 
     /**
-     * Reads a tensor.
-     *
-     * @param value the handle
-     * @return the handle of the tensor, which is the caller's to delete
-     */
-    public static long toTensor(long value) {
-        return PyTorchLibrary.LIB.iValueToTensor(value);
-    }
-
-    /**
      * Reads a list of numbers.
      *
      * @param value the handle
