@@ -8,6 +8,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import dev.penumbra.ema.ModelWeights.Entry;
 import dev.penumbra.ema.TrackedParameter.Rule;
+import dev.penumbra.torch.NativeScalar;
 import java.util.IdentityHashMap;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -49,7 +50,8 @@ final class AveragePenalty {
             }
             // A conversion would cut the graph. The product takes the type of the one with an axis.
             NDArray one = scope.ones(new Shape(1), type);
-            NDArray scaled = in(scope, total.mul(strength / 2));
+            NDArray factor = NativeScalar.of(scope, strength / 2, DataType.FLOAT64);
+            NDArray scaled = in(scope, total.mul(factor));
             NDArray penalty = in(scope, one.mul(scaled)).sum();
             penalty.attach(model.getNDManager());
             return penalty;

@@ -24,6 +24,7 @@ import ai.djl.training.evaluator.Accuracy;
 import ai.djl.training.listener.TrainingListener;
 import ai.djl.training.loss.Loss;
 import dev.penumbra.ema.schedule.InversePowerWarmup;
+import dev.penumbra.torch.SafeL2Loss;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -236,7 +237,7 @@ final class EmaTrainingListenerTest {
         }
         try (Model other = TestModels.convolutional(false)) {
             DefaultTrainingConfig config =
-                    new DefaultTrainingConfig(Loss.l2Loss()).addTrainingListeners(ema);
+                    new DefaultTrainingConfig(new SafeL2Loss()).addTrainingListeners(ema);
             assertRefused(
                     "The listener averages another model: create one listener per model",
                     () -> other.newTrainer(config));

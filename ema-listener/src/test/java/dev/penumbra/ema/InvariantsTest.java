@@ -33,6 +33,7 @@ import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.Every;
 import dev.penumbra.ema.schedule.InversePowerWarmup;
 import dev.penumbra.ema.schedule.StartAfter;
+import dev.penumbra.torch.SafeL2Loss;
 import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -360,7 +361,7 @@ final class InvariantsTest {
                     .initialize(trained.getNDManager(), DataType.FLOAT32, new Shape(1, 2));
             ArrayBlock.set(trained.getBlock().getParameters().valueAt(0), 1, -2);
             DefaultTrainingConfig config =
-                    new DefaultTrainingConfig(Loss.l2Loss())
+                    new DefaultTrainingConfig(new SafeL2Loss())
                             .optOptimizer(sgd)
                             .addTrainingListeners(ema);
             try (Trainer trainer = trained.newTrainer(config)) {

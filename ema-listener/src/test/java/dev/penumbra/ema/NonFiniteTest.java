@@ -21,7 +21,6 @@ import ai.djl.nn.core.Linear;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.Trainer;
-import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
 import dev.penumbra.ema.EmaConfig.Arithmetic;
@@ -32,6 +31,7 @@ import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.Every;
 import dev.penumbra.ema.schedule.GradientAdaptive;
 import dev.penumbra.ema.schedule.LayerwiseGradient;
+import dev.penumbra.torch.SafeL2Loss;
 import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -80,7 +80,7 @@ final class NonFiniteTest {
             Optimizer sgd = Optimizer.sgd().setLearningRateTracker(Tracker.fixed(0.1f)).build();
             trainer =
                     model.newTrainer(
-                            new DefaultTrainingConfig(Loss.l2Loss())
+                            new DefaultTrainingConfig(new SafeL2Loss())
                                     .optOptimizer(sgd)
                                     .addTrainingListeners(ema));
             trainer.initialize(new Shape(1, 3));

@@ -26,6 +26,7 @@ import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.Every;
 import dev.penumbra.ema.schedule.PeerSchedules;
 import dev.penumbra.ema.schedule.StepInterval;
+import dev.penumbra.torch.SafeL2Loss;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.List;
@@ -83,7 +84,7 @@ final class PortedFromKerasTest {
     private static Trainer trainer(Model model, EmaTrainingListener ema, float learningRate) {
         Optimizer sgd = Optimizer.sgd().setLearningRateTracker(Tracker.fixed(learningRate)).build();
         return model.newTrainer(
-                new DefaultTrainingConfig(Loss.l2Loss())
+                new DefaultTrainingConfig(new SafeL2Loss())
                         .optOptimizer(sgd)
                         .addTrainingListeners(ema));
     }

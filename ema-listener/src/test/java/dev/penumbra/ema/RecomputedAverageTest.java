@@ -23,6 +23,7 @@ import ai.djl.training.Trainer;
 import ai.djl.training.loss.Loss;
 import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.torch.SafeL2Loss;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -61,7 +62,7 @@ final class RecomputedAverageTest {
     void everyUse_isRefusedUntilRecomputed() {
         try (Model model = dense(BatchNorm.builder().build());
                 WeightAverage average = WeightAverage.of(model, CONFIG);
-                Trainer trainer = model.newTrainer(new DefaultTrainingConfig(Loss.l2Loss()))) {
+                Trainer trainer = model.newTrainer(new DefaultTrainingConfig(new SafeL2Loss()))) {
             NDManager manager = model.getNDManager();
             NDList data = new NDList(random(manager, 3, 20, 6));
             average.update();
@@ -149,7 +150,7 @@ final class RecomputedAverageTest {
     void averageThatNeverMoved_isNotRecomputed() throws Exception {
         try (Model model = dense(BatchNorm.builder().build());
                 WeightAverage average = WeightAverage.of(model, CONFIG);
-                Trainer trainer = model.newTrainer(new DefaultTrainingConfig(Loss.l2Loss()))) {
+                Trainer trainer = model.newTrainer(new DefaultTrainingConfig(new SafeL2Loss()))) {
             String message =
                     "The average has not been updated yet: train at least one step before using it";
             Exception e =

@@ -28,7 +28,7 @@ import ai.djl.nn.recurrent.GRU;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
-import ai.djl.training.loss.Loss;
+import dev.penumbra.torch.SafeL2Loss;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
@@ -152,7 +152,7 @@ final class RunningStatisticsSafetyTest {
     void modelWithoutBatchNorm_isLeftAlone() throws Exception {
         try (Model model = dense();
                 ModelWeights weights = ModelWeights.copyOf(model);
-                Trainer trainer = model.newTrainer(new DefaultTrainingConfig(Loss.l2Loss()))) {
+                Trainer trainer = model.newTrainer(new DefaultTrainingConfig(new SafeL2Loss()))) {
             Map<String, ByteBuffer> before = Weights.online(model);
             RunningStatistics.recompute(weights, List.of());
             RunningStatistics.recompute(trainer, TestModels.images(model.getNDManager(), 2, 1));

@@ -15,9 +15,9 @@ import ai.djl.training.Trainer;
 import ai.djl.training.dataset.ArrayDataset;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.training.evaluator.Evaluator;
-import ai.djl.training.loss.Loss;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.torch.SafeL2Loss;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -42,7 +42,7 @@ final class SelectionTest {
         model.setBlock(Linear.builder().setUnits(1).optBias(false).build());
         trainer =
                 model.newTrainer(
-                        new DefaultTrainingConfig(Loss.l2Loss()).addEvaluator(new Output()));
+                        new DefaultTrainingConfig(new SafeL2Loss()).addEvaluator(new Output()));
         trainer.initialize(new Shape(1, 1));
         set(0);
         averages = WeightAverages.of(model, EmaConfig.of(rules(0.25, 0.5, 0.75, 0.875)));

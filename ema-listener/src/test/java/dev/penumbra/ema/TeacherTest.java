@@ -21,6 +21,7 @@ import dev.penumbra.ema.schedule.ConstantDecay;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -167,6 +168,25 @@ final class TeacherTest {
                 assertArrayEquals(new float[] {-8, 8}, gradient);
                 ArrayBlock.set(weight, 4 - gradient[0] / 4, 0 - gradient[1] / 4);
                 assertArrayEquals(Weights.values(average, "a"), weight.getArray().toFloatArray());
+            }
+        }
+    }
+
+    /** What the backward pass needs must not lie in a buffer that Java has let go of. */
+    @Test
+    void gradientOfThePenalty_survivesTheGarbageCollector() {
+        try (Model model = ArrayBlock.model()) {
+            Parameter weight = ArrayBlock.weight(model, "a", 8, -4);
+            try (WeightAverage average = WeightAverage.of(model, CONFIG);
+                    GradientCollector collector = collector()) {
+                ArrayBlock.set(weight, 4, 0);
+                NDArray penalty = average.penalty(4);
+                System.gc();
+                LockSupport.parkNanos(100_000_000);
+                collector.backward(penalty);
+                penalty.close();
+                float[] gradient = weight.getArray().getGradient().toFloatArray();
+                assertArrayEquals(new float[] {-16, 16}, gradient);
             }
         }
     }

@@ -19,7 +19,6 @@ import ai.djl.nn.core.Linear;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.Trainer;
-import ai.djl.training.loss.Loss;
 import ai.djl.training.tracker.Tracker;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -262,7 +261,7 @@ final class FusedAdamWTest {
         DoubleAdamW.Settings settings = new DoubleAdamW.Settings(0.9, 0.999, 1e-8, 0.01);
         Engine.getInstance().setRandomSeed(11);
         DefaultTrainingConfig config =
-                new DefaultTrainingConfig(Loss.l2Loss()).optOptimizer(optimizer);
+                new DefaultTrainingConfig(new SafeL2Loss()).optOptimizer(optimizer);
         try (optimizer;
                 Model model = Model.newInstance("two layers", "PyTorch")) {
             model.setBlock(

@@ -16,7 +16,6 @@ import ai.djl.nn.core.Linear;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.Trainer;
-import ai.djl.training.loss.Loss;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -262,7 +261,7 @@ final class NativeMemoryTest {
 
     @Test
     void clipping() {
-        DefaultTrainingConfig config = new DefaultTrainingConfig(Loss.l2Loss());
+        DefaultTrainingConfig config = new DefaultTrainingConfig(new SafeL2Loss());
         GlobalNormClipping clipping = new GlobalNormClipping(1);
         try (Model model = Model.newInstance("clipped", "PyTorch")) {
             model.setBlock(Linear.builder().setUnits(2).build());

@@ -14,7 +14,6 @@ import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.EasyTrain;
 import ai.djl.training.Trainer;
 import ai.djl.training.dataset.ArrayDataset;
-import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
 import ai.djl.translate.TranslateException;
@@ -28,6 +27,7 @@ import dev.penumbra.state.State;
 import dev.penumbra.state.Stateful;
 import dev.penumbra.torch.FusedAdamW;
 import dev.penumbra.torch.OptimizerState;
+import dev.penumbra.torch.SafeL2Loss;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -72,7 +72,7 @@ final class CheckpointListenerTest {
         settings.accept(builder);
         model.setBlock(Linear.builder().setUnits(units).build());
         DefaultTrainingConfig config =
-                new DefaultTrainingConfig(Loss.l2Loss()).optOptimizer(optimizer);
+                new DefaultTrainingConfig(new SafeL2Loss()).optOptimizer(optimizer);
         try (CheckpointListener checkpoints = builder.build();
                 Trainer trainer = model.newTrainer(config.addTrainingListeners(ema, checkpoints))) {
             trainer.initialize(new Shape(1, 3));

@@ -81,7 +81,9 @@ final class KillProgram {
             int code = resumed.waitFor();
             if (code != 0 || !last(output).equals(expected)) {
                 different++;
-                System.out.printf("kill %d: code %d, %s%n", i, code, ChildProcess.errors(output));
+                System.out.printf(
+                        "kill %d: code %d, %s%nexpected %s%nactual   %s%n",
+                        i, code, ChildProcess.errors(output), expected, last(output));
             }
         }
         return new Outcome(kills, afterEnd, withoutCheckpoint, leftovers, damaged, different);

@@ -20,7 +20,6 @@ import ai.djl.training.dataset.Batch;
 import ai.djl.training.dataset.BatchSampler;
 import ai.djl.training.dataset.Sampler;
 import ai.djl.training.dataset.SequenceSampler;
-import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.translate.TranslateException;
 import dev.penumbra.ema.AfterStep;
@@ -30,6 +29,7 @@ import dev.penumbra.state.State;
 import dev.penumbra.torch.FusedAdamW;
 import dev.penumbra.torch.GlobalNormClipping;
 import dev.penumbra.torch.OptimizerState;
+import dev.penumbra.torch.SafeL2Loss;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -134,7 +134,7 @@ final class ShortTraining implements AutoCloseable {
     /** Trains from the newest checkpoint to the end and tells what has come out. */
     String run() throws IOException, TranslateException {
         DefaultTrainingConfig config =
-                new DefaultTrainingConfig(Loss.l2Loss()).optOptimizer(optimizer);
+                new DefaultTrainingConfig(new SafeL2Loss()).optOptimizer(optimizer);
         if (scenario.extras()) {
             config.addTrainingListeners(clipping);
         }
@@ -165,7 +165,7 @@ final class ShortTraining implements AutoCloseable {
     /** Prepares everything for the first step. */
     void open(Use use) throws IOException, TranslateException {
         DefaultTrainingConfig config =
-                new DefaultTrainingConfig(Loss.l2Loss()).optOptimizer(optimizer);
+                new DefaultTrainingConfig(new SafeL2Loss()).optOptimizer(optimizer);
         try (Trainer trainer = model.newTrainer(config.addTrainingListeners(ema, checkpoints))) {
             trainer.initialize(new Shape(1, 6));
             ema.averagesOf(trainer);

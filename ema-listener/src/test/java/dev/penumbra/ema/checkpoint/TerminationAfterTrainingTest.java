@@ -8,9 +8,9 @@ import ai.djl.Model;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.Trainer;
-import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
 import dev.penumbra.ema.EmaTrainingListener;
+import dev.penumbra.torch.SafeL2Loss;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
@@ -27,7 +27,7 @@ final class TerminationAfterTrainingTest {
                 EmaTrainingListener ema = EmaTrainingListener.ofDecay(0.9);
                 CheckpointListener listener = listener(folder, ema)) {
             model.setBlock(Linear.builder().setUnits(1).build());
-            DefaultTrainingConfig config = new DefaultTrainingConfig(Loss.l2Loss());
+            DefaultTrainingConfig config = new DefaultTrainingConfig(new SafeL2Loss());
             try (Trainer unused = model.newTrainer(config.addTrainingListeners(ema, listener))) {
                 assertFalse(listener.isTerminated());
                 raise();

@@ -17,6 +17,7 @@ import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.Every;
 import dev.penumbra.ema.schedule.GradientAdaptive;
 import dev.penumbra.ema.schedule.PowerFunction;
+import dev.penumbra.torch.SafeL2Loss;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -157,7 +158,7 @@ final class PostHocSnapshotsTest {
                         .optManualUpdates()
                         .build();
         var config =
-                new ai.djl.training.DefaultTrainingConfig(ai.djl.training.loss.Loss.l2Loss())
+                new ai.djl.training.DefaultTrainingConfig(new SafeL2Loss())
                         .addTrainingListeners(ema);
         try (ai.djl.training.Trainer trainer = moved.model().newTrainer(config)) {
             for (int i = 0; i < 5; i++) {

@@ -8,10 +8,10 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.Trainer;
-import ai.djl.training.loss.Loss;
 import dev.penumbra.ema.EmaTrainingListener;
 import dev.penumbra.ema.checkpoint.CheckpointListener;
 import dev.penumbra.torch.FusedAdamW;
+import dev.penumbra.torch.SafeL2Loss;
 import java.io.IOException;
 import java.nio.file.Path;
 
@@ -32,7 +32,7 @@ final class CheckpointBenchmark implements AutoCloseable {
         background = listener(folder.resolve("background"), true);
         trainer =
                 model.newTrainer(
-                        new DefaultTrainingConfig(Loss.l2Loss())
+                        new DefaultTrainingConfig(new SafeL2Loss())
                                 .optOptimizer(optimizer)
                                 .addTrainingListeners(ema, foreground, background));
         trainer.initialize(new Shape(1));
