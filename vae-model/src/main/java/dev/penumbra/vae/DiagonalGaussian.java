@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import dev.penumbra.torch.NativeScalar;
 import java.util.random.RandomGenerator;
 
 /**
@@ -132,7 +133,10 @@ public final class DiagonalGaussian {
         for (int i = 0; i < noise.length; i++) {
             noise[i] = (float) random.nextGaussian();
         }
-        return sample(mean.getManager().create(noise, mean.getShape()));
+        // Memory of PyTorch's, which the backward pass may still read when the array is closed.
+        try (NDArray drawn = mean.getManager().create(noise, mean.getShape())) {
+            return sample(drawn.duplicate());
+        }
     }
 
     /**
@@ -143,7 +147,7 @@ public final class DiagonalGaussian {
      */
     public NDArray sample(NDArray noise) {
         requireShape("noise", noise, mean.getShape());
-        NDArray scaled = noise.toType(mean.getDataType(), false).mul(logVar.mul(0.5).exp());
+        NDArray scaled = noise.toType(mean.getDataType(), false).mul(half(logVar).exp());
         return mean.add(scaled);
     }
 
@@ -153,7 +157,7 @@ public final class DiagonalGaussian {
      * @return the divergences; (N, Z, ...)
      */
     public NDArray klPerElement() {
-        return mean.square().add(logVar.exp()).sub(1).sub(logVar).mul(0.5);
+        return half(mean.square().add(logVar.exp()).sub(1).sub(logVar));
     }
 
     /**
@@ -165,13 +169,13 @@ public final class DiagonalGaussian {
     public NDArray klPerElement(DiagonalGaussian other) {
         requireShape("other", other.mean, mean.getShape());
         NDArray difference = logVar.sub(other.logVar);
-        return mean.sub(other.mean)
-                .square()
-                .mul(other.logVar.neg().exp())
-                .add(difference.exp())
-                .sub(1)
-                .sub(difference)
-                .mul(0.5);
+        return half(
+                mean.sub(other.mean)
+                        .square()
+                        .mul(other.logVar.neg().exp())
+                        .add(difference.exp())
+                        .sub(1)
+                        .sub(difference));
     }
 
     /**
@@ -213,7 +217,7 @@ public final class DiagonalGaussian {
     public NDArray nllPerElement(NDArray latent) {
         requireShape("latent", latent, mean.getShape());
         NDArray distance = mean.sub(latent.toType(mean.getDataType(), false));
-        return distance.square().mul(logVar.neg().exp()).add(logVar).add(LOG_TWO_PI).mul(0.5);
+        return half(distance.square().mul(logVar.neg().exp()).add(logVar).add(LOG_TWO_PI));
     }
 
     /**
@@ -224,6 +228,12 @@ public final class DiagonalGaussian {
      */
     public NDArray nll(NDArray latent) {
         return perSample(nllPerElement(latent));
+    }
+
+    private static NDArray half(NDArray x) {
+        try (NDArray half = NativeScalar.of(x.getManager(), 0.5, x.getDataType())) {
+            return x.mul(half);
+        }
     }
 
     private static NDArray perSample(NDArray elements) {

@@ -10,6 +10,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.GradientCollector;
 import java.util.Random;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 
 /** Gradients against central differences in double precision. */
@@ -52,7 +53,11 @@ public final class Gradients {
             leaves.add(leaf);
         }
         try (GradientCollector collector = Engine.getInstance().newGradientCollector()) {
-            collector.backward(function.apply(leaves).sum());
+            NDArray result = function.apply(leaves).sum();
+            // What the backward pass reads must not lie in buffers that Java has let go of.
+            System.gc();
+            LockSupport.parkNanos(30_000_000);
+            collector.backward(result);
         }
         NDList gradients = new NDList();
         leaves.forEach(leaf -> gradients.add(leaf.getGradient()));
