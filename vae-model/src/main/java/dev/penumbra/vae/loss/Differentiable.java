@@ -18,6 +18,13 @@ final class Differentiable {
         }
     }
 
+    /** A number and an array. DJL's own sum with an array without axes is a float64. */
+    static NDArray plus(NDArray x, double number) {
+        try (NDArray other = NativeScalar.of(x.getManager(), number, x.getDataType())) {
+            return x.add(other);
+        }
+    }
+
     /** The larger of an array and a number. */
     static NDArray maximum(NDArray x, double number) {
         try (NDArray other = NativeScalar.of(x.getManager(), number, x.getDataType())) {

@@ -116,8 +116,10 @@ public sealed interface ReconstructionTerm {
         @Override
         public NDArray perElement(NDArray images, NDList predictions) {
             NDArray squares = Differences.of(images, predictions).square();
-            NDArray best = Differentiable.times(squares.mean().add(LEAST).log(), 0.5);
-            NDArray limited = Differentiable.softplus(best.sub(minLogSigma)).add(minLogSigma);
+            NDArray variance = Differentiable.plus(squares.mean(), LEAST);
+            NDArray best = Differentiable.times(variance.log(), 0.5);
+            NDArray above = Differentiable.softplus(Differentiable.plus(best, -minLogSigma));
+            NDArray limited = Differentiable.plus(above, minLogSigma);
             return Differences.gaussian(squares, limited);
         }
     }
