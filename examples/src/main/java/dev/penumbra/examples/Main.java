@@ -9,6 +9,7 @@ import dev.penumbra.examples.cifar10.TrainCifar10WithEma;
 import dev.penumbra.examples.data.DataException;
 import dev.penumbra.examples.precision.PrecisionCommand;
 import dev.penumbra.examples.report.ReportCommand;
+import dev.penumbra.examples.vae.TrainVaeWithEma;
 import java.io.UncheckedIOException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -29,6 +30,7 @@ import picocli.CommandLine.Command;
         subcommands = {
             PostHocCifar10.class,
             TrainCifar10WithEma.class,
+            TrainVaeWithEma.class,
             PrecisionCommand.class,
             ReportCommand.class,
             BenchmarkCommand.class,

@@ -24,6 +24,10 @@ import dev.penumbra.examples.Terminal;
 import dev.penumbra.examples.data.Cifar10Data;
 import dev.penumbra.examples.data.Cifar10Dataset;
 import dev.penumbra.examples.report.RunEvent;
+import dev.penumbra.examples.run.EpochClock;
+import dev.penumbra.examples.run.LogPosition;
+import dev.penumbra.examples.run.RunFolder;
+import dev.penumbra.examples.run.SeedTraining;
 import dev.penumbra.torch.FusedAdamW;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -32,7 +36,7 @@ import java.util.Locale;
 import java.util.Map;
 
 /** The training and evaluation of one seed. */
-final class SeedRun implements AutoCloseable {
+final class SeedRun implements SeedTraining {
 
     private static final int EVALUATION_BATCH = 1000;
     private static final int REPORT_EVERY = 200;
@@ -55,13 +59,7 @@ final class SeedRun implements AutoCloseable {
     private final EpochClock clock = new EpochClock();
     private long step;
 
-    SeedRun(
-            int seed,
-            Cifar10Options options,
-            Cifar10Data data,
-            RunFolder folder,
-            Terminal terminal,
-            Device device)
+    SeedRun(int seed, Cifar10Options options, Cifar10Data data, RunFolder folder, Terminal terminal)
             throws IOException {
         this.seed = seed;
         this.options = options;
@@ -69,7 +67,7 @@ final class SeedRun implements AutoCloseable {
         this.folder = folder;
         this.terminal = terminal;
         Engine.getInstance().setRandomSeed(seed);
-        model = Model.newInstance("cifar10", device);
+        model = Model.newInstance("cifar10", options.run().device());
         model.setBlock(TutorialNet.create());
         manager = model.getNDManager().newSubManager();
         ResumableSampler sampler = ResumableSampler.shuffled(options.batchSize());
@@ -85,7 +83,8 @@ final class SeedRun implements AutoCloseable {
                         .optWeightDecay(options.weightDecay())
                         .build();
         checkpoints =
-                options.checkpoints()
+                options.run()
+                        .checkpoints()
                         .listener(folder.checkpoints(seed))
                         .setAverages(ema)
                         .setOptimizer(optimizer)
@@ -109,19 +108,13 @@ final class SeedRun implements AutoCloseable {
         return Math.toIntExact(1 + (dataset.size() - 1) / batchSize);
     }
 
-    /** Adds what runs after each step. */
-    void observe(AfterStep observer) {
+    @Override
+    public void observe(AfterStep observer) {
         ema.addAfterStep(observer);
     }
 
-    /**
-     * Trains all epochs from the newest checkpoint on, evaluating after each, and saves both
-     * models.
-     *
-     * @param models the folder of the models
-     * @return whether the seed has ended; false if the process is to end first
-     */
-    boolean run(Path models) throws IOException, TranslateException {
+    @Override
+    public boolean run(Path models) throws IOException, TranslateException {
         DefaultTrainingConfig config =
                 new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss())
                         .optOptimizer(optimizer)

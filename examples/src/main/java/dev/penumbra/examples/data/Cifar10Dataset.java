@@ -17,6 +17,7 @@ import ai.djl.training.dataset.SequenceSampler;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
+import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -113,8 +114,55 @@ public final class Cifar10Dataset {
         return of(manager, data, usage, sampler, sampling.limit());
     }
 
+    /**
+     * Loads all images of a split as their own labels, for an autoencoder.
+     *
+     * @param manager owns the arrays of the data set and decides on the device
+     * @param data the images
+     * @param usage {@code TRAIN} or {@code TEST}
+     * @param sampler chooses the images of each batch
+     * @return the data set, which is usable until the manager is closed
+     * @throws IOException if the files cannot be read
+     */
+    public static ArrayDataset ofImages(
+            NDManager manager, Cifar10Data data, Dataset.Usage usage, Sampler sampler)
+            throws IOException {
+        return of(
+                manager,
+                data,
+                usage,
+                Long.MAX_VALUE,
+                (images, labels) ->
+                        builder(images)
+                                .optLabels(images)
+                                .addTargetTransform(Cifar10Dataset::toFloat)
+                                .setSampling(sampler)
+                                .build());
+    }
+
+    private static ArrayDataset.Builder builder(NDArray images) {
+        ArrayDataset.Builder builder = new ArrayDataset.Builder().setData(images);
+        builder.addTransform(Cifar10Dataset::toFloat);
+        return builder;
+    }
+
     private static ArrayDataset of(
             NDManager manager, Cifar10Data data, Dataset.Usage usage, Sampler sampler, long limit)
+            throws IOException {
+        return of(
+                manager,
+                data,
+                usage,
+                limit,
+                (images, labels) -> builder(images).optLabels(labels).setSampling(sampler).build());
+    }
+
+    private static ArrayDataset of(
+            NDManager manager,
+            Cifar10Data data,
+            Dataset.Usage usage,
+            long limit,
+            BiFunction<NDArray, NDArray, ArrayDataset> make)
             throws IOException {
         String name =
                 switch (usage) {
@@ -136,12 +184,16 @@ public final class Cifar10Dataset {
         }
         try (InputStream in = repository.openStream(item, null)) {
             long images = Math.min(limit, item.getSize() / Records.SIZE);
-            return load(manager, in, item.getName(), Math.toIntExact(images), sampler);
+            return load(manager, in, item.getName(), Math.toIntExact(images), make);
         }
     }
 
     private static ArrayDataset load(
-            NDManager manager, InputStream in, String name, int images, Sampler sampler)
+            NDManager manager,
+            InputStream in,
+            String name,
+            int images,
+            BiFunction<NDArray, NDArray, ArrayDataset> make)
             throws IOException {
         ByteBuffer pixels = manager.allocateDirect(images * Records.PIXELS);
         long[] labels = new long[images];
@@ -160,12 +212,7 @@ public final class Cifar10Dataset {
         pixels.rewind();
         // On a CPU the array is the buffer, so there is no second copy.
         NDArray array = manager.create(pixels, new Shape(images, 3, 32, 32), DataType.UINT8);
-        return new ArrayDataset.Builder()
-                .setData(array)
-                .optLabels(manager.create(labels))
-                .addTransform(Cifar10Dataset::toFloat)
-                .setSampling(sampler)
-                .build();
+        return make.apply(array, manager.create(labels));
     }
 
     /** Converts a batch, which may be a view of the data set and is closed. */

@@ -116,15 +116,20 @@ final class Curves {
         if (full.isEmpty()) {
             return null;
         }
-        StringBuilder label = new StringBuilder("Line chart. " + yName + " by " + xName + ".");
-        full.forEach(line -> label.append(' ').append(ends(line)));
-        return new Figure(
+        return chart(
                 id,
                 title,
                 caption,
-                label.toString(),
                 new Figure.Lines(
                         "lines", xName, yName, full, id.equals("memory") ? starts() : Map.of()));
+    }
+
+    /** A chart of lines, with its text alternative. */
+    static Figure chart(String id, String title, String caption, Figure.Lines lines) {
+        StringBuilder label =
+                new StringBuilder("Line chart. " + lines.yName() + " by " + lines.xName() + ".");
+        lines.lines().forEach(line -> label.append(' ').append(ends(line)));
+        return new Figure(id, title, caption, label.toString(), lines);
     }
 
     private static String ends(Figure.Line line) {
@@ -195,12 +200,20 @@ final class Curves {
             String name,
             String role,
             Function<Run.SeedLog, SortedMap<Integer, @Nullable Double>> values) {
+        return line(name, role, compared.stream().map(values).toList());
+    }
+
+    /**
+     * A line over seeds, with its band.
+     *
+     * @param seeds the values of each seed by position
+     */
+    static Figure.Line line(
+            String name, String role, List<SortedMap<Integer, @Nullable Double>> seeds) {
         SortedMap<Integer, List<@Nullable Double>> columns = new TreeMap<>();
-        for (Run.SeedLog log : compared) {
-            values.apply(log)
-                    .forEach(
-                            (x, value) ->
-                                    columns.computeIfAbsent(x, k -> new ArrayList<>()).add(value));
+        for (SortedMap<Integer, @Nullable Double> seed : seeds) {
+            seed.forEach(
+                    (x, value) -> columns.computeIfAbsent(x, k -> new ArrayList<>()).add(value));
         }
         List<@Nullable Double> mean = new ArrayList<>();
         List<@Nullable Double> min = new ArrayList<>();
@@ -213,7 +226,7 @@ final class Curves {
             min.add(range == null ? null : (Double) range.min());
             max.add(range == null ? null : (Double) range.max());
         }
-        boolean band = compared.size() > 1;
+        boolean band = seeds.size() > 1;
         return new Figure.Line(
                 name,
                 role,

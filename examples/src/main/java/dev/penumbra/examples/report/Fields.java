@@ -88,6 +88,17 @@ final class Fields {
         return list(name, element -> asInteger(name, element));
     }
 
+    List<Double> numbers(String name) {
+        return list(
+                name,
+                element -> {
+                    if (element instanceof JsonPrimitive value && value.isNumber()) {
+                        return value.getAsDouble();
+                    }
+                    throw wrong(name, "a list of numbers", element);
+                });
+    }
+
     List<List<Integer>> matrix(String name) {
         return list(
                 name,

@@ -53,15 +53,19 @@ public final class Report {
     }
 
     static String html(Run run, Summary summary) throws IOException {
-        Map<String, Object> model = ReportModel.of(run, summary);
+        return page("report.ftlh", ReportModel.of(run, summary));
+    }
+
+    /** Fills a template, with style and scripts beside what the model has. */
+    static String page(String template, Map<String, Object> model) throws IOException {
         model.put("css", text("report.css"));
         model.put("js", script(text("report.js")));
         model.put("echarts", script(echarts()));
         StringWriter page = new StringWriter();
         try {
-            TEMPLATES.getTemplate("report.ftlh").process(model, page);
+            TEMPLATES.getTemplate(template).process(model, page);
         } catch (TemplateException e) {
-            throw new IllegalStateException("report.ftlh does not fit its model", e);
+            throw new IllegalStateException(template + " does not fit its model", e);
         }
         return page.toString();
     }

@@ -6,6 +6,7 @@ import dev.penumbra.examples.UsageException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -34,20 +35,23 @@ public final class ReportCommand implements Callable<Integer> {
         if (!Files.isRegularFile(folder.resolve(RunLog.FILE_NAME))) {
             throw new UsageException("FOLDER must contain " + RunLog.FILE_NAME + ", got " + folder);
         }
-        Summary summary = write();
-        spec.commandLine()
-                .getOut()
-                .print(
-                        markdown
-                                ? MarkdownReport.of(RunLog.read(folder), summary)
-                                : summary.terminalTable());
+        spec.commandLine().getOut().print(write());
         spec.commandLine().getOut().flush();
         return 0;
     }
 
-    private Summary write() {
+    /** Writes the report and returns what is printed. */
+    private String write() {
         try {
-            return Report.write(folder);
+            List<String> args = RunProgress.read(folder).start().args();
+            if (!args.isEmpty() && args.get(0).equals("vae")) {
+                VaeSummary summary = VaeReport.write(folder);
+                return markdown ? summary.markdown() : summary.terminalTable();
+            }
+            Summary summary = Report.write(folder);
+            return markdown
+                    ? MarkdownReport.of(RunLog.read(folder), summary)
+                    : summary.terminalTable();
         } catch (IOException e) {
             throw new UsageException(String.valueOf(e.getMessage()));
         }

@@ -32,7 +32,7 @@ final class ReportModel {
 
     private Map<String, Object> build() {
         Curves curves = new Curves(run, summary);
-        head();
+        head(model, run.start(), summary.headline(), summary.gaps(), summary.epochs());
         result();
         model.put("training", figures(curves.training()));
         model.put("batches", run.seeds().stream().anyMatch(s -> !s.batches().isEmpty()));
@@ -40,26 +40,30 @@ final class ReportModel {
         predictions();
         model.put("memory", figures(curves.memory()));
         model.put("cost", cost());
-        setup();
-        model.put("data", GSON.toJson(specs()));
+        Setup.put(run.start(), model);
+        model.put("data", specs(figures));
         return model;
     }
 
-    private void head() {
-        RunEvent.Started start = run.start();
+    /** Puts what stands above every report. */
+    static void head(
+            Map<String, Object> model,
+            RunEvent.Started start,
+            String headline,
+            List<String> gaps,
+            int epochs) {
         model.put("title", start.title());
-        model.put("headline", summary.headline());
-        model.put("gaps", summary.gaps());
+        model.put("headline", headline);
+        model.put("gaps", gaps);
+        String gpu = start.hardware().gpu();
         model.put(
                 "tags",
                 List.of(
                         start.time().replaceFirst("T", " ").replaceFirst("(\\.\\d+)?Z$", " UTC"),
                         start.data().name(),
                         Numbers.plural(start.seeds().size(), "seed"),
-                        Numbers.plural(summary.epochs(), "epoch"),
-                        start.hardware().gpu() == null
-                                ? start.hardware().cpu()
-                                : start.hardware().gpu()));
+                        Numbers.plural(epochs, "epoch"),
+                        gpu == null ? start.hardware().cpu() : gpu));
     }
 
     private void result() {
@@ -204,55 +208,13 @@ final class ReportModel {
         }
     }
 
-    private void setup() {
-        RunEvent.Started start = run.start();
-        RunEvent.Versions versions = start.versions();
-        RunEvent.Hardware hardware = start.hardware();
-        List<List<String>> config = new ArrayList<>();
-        start.config().forEach((k, v) -> config.add(List.of(k, v == null ? "none" : v.toString())));
-        model.put("config", config);
-        model.put(
-                "versions",
-                List.of(
-                        List.of("Penumbra", versions.penumbra()),
-                        List.of("Commit", commit(versions)),
-                        List.of("Java", versions.java()),
-                        List.of("DJL", versions.djl()),
-                        List.of("PyTorch", versions.pytorch()),
-                        List.of("System", versions.os())));
-        model.put(
-                "hardware",
-                List.of(
-                        List.of("Processor", hardware.cpu()),
-                        List.of(
-                                "Cores",
-                                hardware.cores() + ", threads used: " + hardware.threads()),
-                        List.of("Memory", Numbers.fixed(hardware.memoryGb(), 1) + " GiB"),
-                        List.of("Device", hardware.device()),
-                        List.of("GPU", hardware.gpu() == null ? "none" : hardware.gpu())));
-        model.put(
-                "dataset",
-                List.of(
-                        List.of("Name", start.data().name()),
-                        List.of("Source", start.data().source()),
-                        List.of("Training samples", Numbers.count(start.data().train())),
-                        List.of("Test samples", Numbers.count(start.data().test()))));
-        List<List<String>> checksums = new ArrayList<>();
-        start.data().md5().forEach((file, md5) -> checksums.add(List.of(file, md5)));
-        model.put("checksums", checksums);
-        model.put("command", start.command());
-        model.put("commit", versions.commit() == null ? "" : versions.commit());
-        model.put("dirty", versions.dirty());
-    }
-
-    private static String commit(RunEvent.Versions versions) {
-        String commit = versions.commit() == null ? "unknown" : versions.commit();
-        return versions.dirty() ? commit + ", with uncommitted changes" : commit;
-    }
-
-    /** Returns what the template needs of charts, and keeps what the script draws. */
     private List<Map<String, Object>> figures(List<Figure> charts) {
-        figures.addAll(charts);
+        return figures(charts, figures);
+    }
+
+    /** Returns what a template needs of charts, and keeps what the script draws. */
+    static List<Map<String, Object>> figures(List<Figure> charts, List<Figure> drawn) {
+        drawn.addAll(charts);
         List<Map<String, Object>> maps = new ArrayList<>();
         for (Figure chart : charts) {
             maps.add(
@@ -265,10 +227,11 @@ final class ReportModel {
         return maps;
     }
 
-    private Map<String, Figure.Spec> specs() {
+    /** Returns what the script draws, as JSON. */
+    static String specs(List<Figure> figures) {
         Map<String, Figure.Spec> specs = new LinkedHashMap<>();
         figures.forEach(figure -> specs.put(figure.id(), figure.spec()));
-        return specs;
+        return GSON.toJson(specs);
     }
 
     private static String percent(double share) {

@@ -15,7 +15,15 @@ import org.jspecify.annotations.Nullable;
  * {@code event} that holds {@link #event()}. A measurement that is not finite, as in a training
  * that diverged, is stored as null.
  */
-public sealed interface RunEvent {
+public sealed interface RunEvent
+        permits RunEvent.Started,
+                RunEvent.SeedStarted,
+                RunEvent.Resumed,
+                RunEvent.Batch,
+                RunEvent.Epoch,
+                RunEvent.SeedEnded,
+                RunEvent.Ended,
+                VaeEvent {
 
     /**
      * Returns the name of the event, which is the value of the field {@code event}.

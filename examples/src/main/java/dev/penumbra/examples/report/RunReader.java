@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.examples.report;
 
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
-import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
-import com.google.gson.Strictness;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -21,69 +15,18 @@ import org.jspecify.annotations.Nullable;
 /** Collects the lines of a log into a {@link Run}. */
 final class RunReader {
 
-    private static final Gson GSON = new GsonBuilder().setStrictness(Strictness.STRICT).create();
-
-    private final Path file;
     private final Map<Integer, Seed> seeds = new LinkedHashMap<>();
     private RunEvent.@Nullable Started start;
     private @Nullable Double seconds;
-    private boolean cutOff;
 
-    private RunReader(Path file) {
-        this.file = file;
-    }
+    private RunReader() {}
 
     static Run read(Path folder) throws IOException {
-        if (!Files.isDirectory(folder)) {
-            throw new NoSuchFileException(
-                    "Cannot read run from " + folder + ": there is no such folder");
-        }
-        Path file = folder.resolve(RunLog.FILE_NAME);
-        if (!Files.isRegularFile(file)) {
-            throw new NoSuchFileException(
-                    "Cannot read run from " + folder + ": it has no " + RunLog.FILE_NAME);
-        }
-        return new RunReader(file).read();
-    }
-
-    private Run read() throws IOException {
-        String text = Files.readString(file, StandardCharsets.ISO_8859_1);
-        // Split as Latin-1: a half last line may end inside a UTF-8 sequence.
-        String[] lines = text.split("\n", -1);
-        for (int i = 0; i < lines.length; i++) {
-            boolean last = i == lines.length - 1;
-            String line =
-                    new String(
-                            lines[i].getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8);
-            if (line.isBlank()) {
-                continue;
-            }
-            add(i + 1, line, last);
-        }
-        if (start == null) {
-            throw new IOException("Cannot read " + file + ": it has no complete line");
-        }
+        RunReader reader = new RunReader();
+        boolean cutOff = LogLines.read(folder, reader::add);
         List<Run.SeedLog> logs =
-                seeds.entrySet().stream().map(e -> e.getValue().log(e.getKey())).toList();
-        return new Run(start, logs, seconds, cutOff);
-    }
-
-    private void add(int number, String line, boolean last) throws IOException {
-        JsonObject object;
-        try {
-            object = GSON.fromJson(line, JsonObject.class);
-        } catch (JsonParseException e) {
-            if (last) {
-                cutOff = true;
-                return;
-            }
-            throw new IOException(at(number) + "it is not a JSON object", e);
-        }
-        try {
-            add(new Fields(object));
-        } catch (IllegalArgumentException e) {
-            throw new IOException(at(number) + e.getMessage(), e);
-        }
+                reader.seeds.entrySet().stream().map(e -> e.getValue().log(e.getKey())).toList();
+        return new Run(Objects.requireNonNull(reader.start), logs, reader.seconds, cutOff);
     }
 
     /** The name of the event in a line, or an empty text for a blank line. */
@@ -92,32 +35,18 @@ final class RunReader {
             return "";
         }
         try {
-            return new Fields(GSON.fromJson(line, JsonObject.class)).text("event");
+            return new Fields(LogLines.parse(line)).text("event");
         } catch (JsonParseException e) {
             throw new IOException("Cannot read the log: a line is not a JSON object", e);
         }
     }
 
-    private String at(int line) {
-        return "Cannot read " + file + ", line " + line + ": ";
-    }
-
-    private void add(Fields fields) {
-        String event = fields.text("event");
-        if (event.equals("run")) {
-            if (start != null) {
-                throw new IllegalArgumentException(
-                        "a run has begun already: a folder holds one run");
-            }
-            start = EventParser.started(fields);
-            start.seeds().forEach(seed -> seeds.put(seed, new Seed()));
-            return;
-        }
-        if (start == null) {
-            throw new IllegalArgumentException(
-                    "the first event must be \"run\", got \"" + event + "\"");
-        }
+    private void add(String event, Fields fields) {
         switch (event) {
+            case "run" -> {
+                start = EventParser.started(fields);
+                start.seeds().forEach(seed -> seeds.put(seed, new Seed()));
+            }
             case "batch" -> seed(fields).add(EventParser.batch(fields));
             case "epoch" -> seed(fields).add(EventParser.epoch(fields));
             case "seed_end" -> seed(fields).end = checked(EventParser.seedEnded(fields));

@@ -242,13 +242,13 @@ public record Summary(
                 difference(online, ema, seeds.size()));
     }
 
-    private static @Nullable Estimate estimate(double[] sample, int n) {
+    static @Nullable Estimate estimate(double[] sample, int n) {
         return sample.length < n
                 ? null
                 : new Estimate(n, Statistics.mean(sample), Statistics.standardDeviation(sample));
     }
 
-    private static @Nullable Difference difference(double[] online, double[] ema, int n) {
+    static @Nullable Difference difference(double[] online, double[] ema, int n) {
         if (online.length < n || ema.length < n) {
             return null;
         }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.penumbra.examples.cifar10;
+package dev.penumbra.examples.run;
 
 import dev.penumbra.ema.checkpoint.Progress;
 import dev.penumbra.examples.UsageException;
-import dev.penumbra.examples.report.Run;
 import dev.penumbra.examples.report.RunEvent;
 import dev.penumbra.examples.report.RunLog;
 import dev.penumbra.examples.report.RunLogInUseException;
+import dev.penumbra.examples.report.RunProgress;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -22,18 +22,18 @@ import org.jspecify.annotations.Nullable;
  * The folder of a run that is going on: its log, which no other run may write meanwhile, and the
  * checkpoints of each seed in {@code checkpoints/seed-N}.
  */
-final class RunFolder implements AutoCloseable {
+public final class RunFolder implements AutoCloseable {
 
     private static final String CHECKPOINTS = "checkpoints";
 
     private final Path path;
     private final RunLog log;
-    private final @Nullable Run earlier;
+    private final @Nullable RunProgress earlier;
     private final long begin = System.nanoTime();
     private double secondsBefore;
     private boolean resuming;
 
-    private RunFolder(Path path, RunLog log, @Nullable Run earlier) {
+    private RunFolder(Path path, RunLog log, @Nullable RunProgress earlier) {
         this.path = path;
         this.log = log;
         this.earlier = earlier;
@@ -41,7 +41,7 @@ final class RunFolder implements AutoCloseable {
     }
 
     /** Begins a run with its first line. */
-    static RunFolder begin(Path path, RunEvent.Started start) throws IOException {
+    public static RunFolder begin(Path path, RunEvent.Started start) throws IOException {
         if (Files.exists(path.resolve(CHECKPOINTS))) {
             throw new UsageException("--out must be without " + CHECKPOINTS + ", got " + path);
         }
@@ -57,13 +57,13 @@ final class RunFolder implements AutoCloseable {
      * @param program the program that must have begun it
      * @throws UsageException if it cannot go on
      */
-    static RunFolder resume(Path path, String program) throws IOException {
+    public static RunFolder resume(Path path, String program) throws IOException {
         if (!Files.isRegularFile(path.resolve(RunLog.FILE_NAME))) {
             throw refused("a folder with " + RunLog.FILE_NAME, path.toString());
         }
         RunLog log = open(path);
         try {
-            Run run = read(path);
+            RunProgress run = read(path);
             List<String> args = run.start().args();
             if (args.isEmpty()) {
                 throw refused("a run whose log has the field args", path + " without it");
@@ -86,9 +86,9 @@ final class RunFolder implements AutoCloseable {
         }
     }
 
-    private static Run read(Path path) {
+    private static RunProgress read(Path path) {
         try {
-            return RunLog.read(path);
+            return RunProgress.read(path);
         } catch (IOException e) {
             throw new UsageException(String.valueOf(e.getMessage()));
         }
@@ -98,28 +98,27 @@ final class RunFolder implements AutoCloseable {
         return new UsageException("--resume must be " + rule + ", got " + value);
     }
 
-    Path path() {
+    public Path path() {
         return path;
     }
 
-    RunLog log() {
+    public RunLog log() {
         return log;
     }
 
     /** The first line of a run that goes on. */
-    RunEvent.Started start() {
+    public RunEvent.Started start() {
         return Objects.requireNonNull(earlier, "earlier").start();
     }
 
     /** Whether there is nothing left to do. */
-    boolean isEnded() {
+    public boolean isEnded() {
         return earlier != null && earlier.seconds() != null;
     }
 
     /** Whether a seed had ended, with its models saved, before this process. */
-    boolean isEnded(int seed) {
-        return earlier != null
-                && earlier.seeds().stream().anyMatch(s -> s.seed() == seed && s.end() != null);
+    public boolean isEnded(int seed) {
+        return earlier != null && earlier.ended().contains(seed);
     }
 
     /**
@@ -129,14 +128,14 @@ final class RunFolder implements AutoCloseable {
      * @param done how far it has come; the log has been cut back to there
      * @param seconds the time that the epoch which goes on has taken so far
      */
-    void begin(int seed, Progress done, double seconds) throws IOException {
+    public void begin(int seed, Progress done, double seconds) throws IOException {
         boolean beginning = done.step() == 0;
         if (resuming) {
             resuming = false;
             if (beginning) {
                 log.cutBack(endOfLastSeed());
             }
-            secondsBefore = loggedSeconds() + seconds;
+            secondsBefore = RunProgress.read(path).trainedSeconds() + seconds;
             log.append(
                     new RunEvent.Resumed(
                             Instant.now().toString(),
@@ -155,33 +154,21 @@ final class RunFolder implements AutoCloseable {
         return log.endOfLast(List.of("run", "seed_end"));
     }
 
-    private double loggedSeconds() throws IOException {
-        return RunLog.read(path).seeds().stream()
-                .flatMap(seed -> seed.epochs().stream())
-                .mapToDouble(RunFolder::seconds)
-                .sum();
-    }
-
-    private static double seconds(RunEvent.Epoch epoch) {
-        Double evaluation = epoch.evaluationSeconds();
-        return epoch.seconds() + (evaluation == null ? 0 : evaluation);
-    }
-
     /** Writes the last line. */
-    void end() throws IOException {
+    public void end() throws IOException {
         if (resuming) {
-            secondsBefore = loggedSeconds();
+            secondsBefore = RunProgress.read(path).trainedSeconds();
         }
         log.append(new RunEvent.Ended(secondsBefore + (System.nanoTime() - begin) / 1e9));
     }
 
     /** Where the checkpoints of a seed are. */
-    Path checkpoints(int seed) {
+    public Path checkpoints(int seed) {
         return path.resolve(CHECKPOINTS).resolve("seed-" + seed);
     }
 
     /** Deletes the checkpoints of a seed whose end is in the log. */
-    void deleteCheckpoints(int seed) throws IOException {
+    public void deleteCheckpoints(int seed) throws IOException {
         log.position(); // The end is on disk before they go.
         Path folder = checkpoints(seed);
         if (Files.isDirectory(folder)) {

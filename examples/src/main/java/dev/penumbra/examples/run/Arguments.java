@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.penumbra.examples.cifar10;
+package dev.penumbra.examples.run;
 
 import dev.penumbra.examples.UsageException;
 import java.nio.file.Path;
@@ -11,14 +11,14 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 
 /** The command line of a run, which is kept so that the run can go on with the same. */
-final class Arguments {
+public final class Arguments {
 
     private static final List<String> PLACES = List.of("--resume", "--data", "--offline");
 
     private Arguments() {}
 
     /** The program's name and everything after it. */
-    static List<String> of(CommandSpec spec) {
+    public static List<String> of(CommandSpec spec) {
         List<String> args = new ArrayList<>(spec.commandLine().getParseResult().originalArgs());
         if (args.isEmpty() || !args.get(0).equals(spec.name())) {
             args.add(0, spec.name());
@@ -27,12 +27,12 @@ final class Arguments {
     }
 
     /** The command line in one text. */
-    static String command(CommandSpec spec) {
+    public static String command(CommandSpec spec) {
         return "examples/run " + String.join(" ", of(spec));
     }
 
     /** The command line that goes on with a run. */
-    static String resume(CommandSpec spec, Path folder) {
+    public static String resume(CommandSpec spec, Path folder) {
         String path = folder.toString();
         String word = path.contains(" ") ? '"' + path + '"' : path;
         return "examples/run " + spec.name() + " --resume " + word;
@@ -44,7 +44,7 @@ final class Arguments {
      * @param program the program
      * @param args what {@link #of} has returned then
      */
-    static void parse(Object program, List<String> args) {
+    public static void parse(Object program, List<String> args) {
         CommandLine line = new CommandLine(program);
         line.setCaseInsensitiveEnumValuesAllowed(true);
         try {
@@ -56,7 +56,7 @@ final class Arguments {
     }
 
     /** Refuses options beside the folder of a run that goes on, which has its own. */
-    static void requireOnlyPlaces(CommandSpec spec) {
+    public static void requireOnlyPlaces(CommandSpec spec) {
         for (OptionSpec option : spec.commandLine().getParseResult().matchedOptions()) {
             if (!PLACES.contains(option.longestName())) {
                 Object value = option.getValue();

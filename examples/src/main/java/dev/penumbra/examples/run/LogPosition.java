@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.penumbra.examples.cifar10;
+package dev.penumbra.examples.run;
 
 import dev.penumbra.examples.report.RunLog;
 import dev.penumbra.state.SavedState;
@@ -17,7 +17,7 @@ import java.util.Map;
  *
  * @param log the log
  */
-record LogPosition(RunLog log) implements Stateful {
+public record LogPosition(RunLog log) implements Stateful {
 
     private static final String NAME = "bytes";
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.penumbra.examples.cifar10;
+package dev.penumbra.examples.run;
 
 import dev.penumbra.state.SavedState;
 import dev.penumbra.state.State;
@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Map;
 
 /** The seconds that an epoch has been trained for, without those in which a run lay still. */
-final class EpochClock implements Stateful {
+public final class EpochClock implements Stateful {
 
     private static final String NAME = "seconds";
 
@@ -18,23 +18,23 @@ final class EpochClock implements Stateful {
     private boolean running;
 
     /** Goes on from where it stopped. */
-    void start() {
+    public void start() {
         begin = System.nanoTime();
         running = true;
     }
 
-    void stop() {
+    public void stop() {
         before = seconds();
         running = false;
     }
 
     /** Begins another epoch. */
-    void reset() {
+    public void reset() {
         before = 0;
         running = false;
     }
 
-    double seconds() {
+    public double seconds() {
         return running ? before + (System.nanoTime() - begin) / 1e9 : before;
     }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.penumbra.examples.cifar10;
+package dev.penumbra.examples.run;
 
 import ai.djl.ndarray.NDArray;
 import dev.penumbra.safetensors.TensorInfo;

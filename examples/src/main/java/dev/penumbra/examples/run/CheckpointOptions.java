@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.penumbra.examples.cifar10;
+package dev.penumbra.examples.run;
 
 import dev.penumbra.ema.checkpoint.CheckpointListener;
 import dev.penumbra.ema.checkpoint.CheckpointListenerBuilder;
@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** The options about checkpoints and about going on from one. */
-final class CheckpointOptions {
+public final class CheckpointOptions {
 
     private static final int KEPT_IN_TRAINING = 2;
 
@@ -41,7 +41,7 @@ final class CheckpointOptions {
     private @Nullable Integer keep;
 
     /** Checks every value that has a range. */
-    void check() {
+    public void check() {
         require("--checkpoint-every-steps", everySteps);
         require("--keep-checkpoints", keep);
         // A nanosecond is the least that is not zero; the most is what still fits its count.
@@ -57,17 +57,17 @@ final class CheckpointOptions {
     }
 
     /** The folder of the run that goes on, or null for a run from the beginning. */
-    @Nullable Path resume() {
+    public @Nullable Path resume() {
         return resume;
     }
 
     /** Whether checkpoints stay when they are not needed any more. */
-    boolean keepsAll() {
+    public boolean keepsAll() {
         return keep != null;
     }
 
     /** Begins a listener that saves into a folder. */
-    CheckpointListenerBuilder listener(Path folder) {
+    public CheckpointListenerBuilder listener(Path folder) {
         CheckpointListenerBuilder builder =
                 CheckpointListener.builder()
                         .setFolder(folder)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.penumbra.examples.cifar10;
+package dev.penumbra.examples.run;
 
 import ai.djl.Device;
 import dev.penumbra.examples.Environment;
@@ -20,11 +20,11 @@ import picocli.CommandLine.Model.CommandSpec;
  * @param data the images
  * @param device the device that trains
  */
-record FirstLine(CommandSpec spec, Cifar10Data data, Device device) {
+public record FirstLine(CommandSpec spec, Cifar10Data data, Device device) {
 
     private static final int RECORD = 3073;
 
-    int trainingImages() throws IOException {
+    public int trainingImages() throws IOException {
         return images("data_batch.bin");
     }
 
@@ -32,7 +32,8 @@ record FirstLine(CommandSpec spec, Cifar10Data data, Device device) {
         return Math.toIntExact(Files.size(data.folder().resolve(file)) / RECORD);
     }
 
-    RunEvent.Started event(String title, Map<String, @Nullable Object> config, List<Integer> seeds)
+    public RunEvent.Started event(
+            String title, Map<String, @Nullable Object> config, List<Integer> seeds)
             throws IOException {
         return new RunEvent.Started(
                 Instant.now().toString(),

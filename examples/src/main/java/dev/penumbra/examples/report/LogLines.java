@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.examples.report;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.Strictness;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+
+/** The lines of a log, which may have been cut off within its last one. */
+final class LogLines {
+
+    private static final Gson GSON = new GsonBuilder().setStrictness(Strictness.STRICT).create();
+
+    /** What takes the events in their order. */
+    @FunctionalInterface
+    interface Reader {
+
+        /**
+         * Takes an event.
+         *
+         * @throws IllegalArgumentException if it is broken
+         */
+        void event(String name, Fields fields);
+    }
+
+    private LogLines() {}
+
+    /**
+     * Reads the log of a run.
+     *
+     * @param folder the run's folder
+     * @param reader takes each event; the first must be {@code run}, and no other
+     * @return whether the last line is only half there
+     * @throws IOException if the log cannot be read or a line is broken; the message names the file
+     *     and the line
+     */
+    static boolean read(Path folder, Reader reader) throws IOException {
+        Path file = file(folder);
+        // Split as Latin-1: a half last line may end inside a UTF-8 sequence.
+        String[] lines = Files.readString(file, StandardCharsets.ISO_8859_1).split("\n", -1);
+        boolean begun = false;
+        for (int i = 0; i < lines.length; i++) {
+            byte[] bytes = lines[i].getBytes(StandardCharsets.ISO_8859_1);
+            String line = new String(bytes, StandardCharsets.UTF_8);
+            if (line.isBlank()) {
+                continue;
+            }
+            String at = "Cannot read " + file + ", line " + (i + 1) + ": ";
+            JsonObject object;
+            try {
+                object = parse(line);
+            } catch (JsonParseException e) {
+                if (i == lines.length - 1) {
+                    requireBegun(begun, file);
+                    return true;
+                }
+                throw new IOException(at + "it is not a JSON object", e);
+            }
+            try {
+                Fields fields = new Fields(object);
+                String event = fields.text("event");
+                requireOrder(event, begun);
+                reader.event(event, fields);
+                begun = true;
+            } catch (IllegalArgumentException e) {
+                throw new IOException(at + e.getMessage(), e);
+            }
+        }
+        requireBegun(begun, file);
+        return false;
+    }
+
+    /** The JSON object of a line. */
+    static JsonObject parse(String line) {
+        return GSON.fromJson(line, JsonObject.class);
+    }
+
+    private static Path file(Path folder) throws NoSuchFileException {
+        if (!Files.isDirectory(folder)) {
+            throw new NoSuchFileException(
+                    "Cannot read run from " + folder + ": there is no such folder");
+        }
+        Path file = folder.resolve(RunLog.FILE_NAME);
+        if (!Files.isRegularFile(file)) {
+            throw new NoSuchFileException(
+                    "Cannot read run from " + folder + ": it has no " + RunLog.FILE_NAME);
+        }
+        return file;
+    }
+
+    private static void requireOrder(String event, boolean begun) {
+        if (event.equals("run") && begun) {
+            throw new IllegalArgumentException("a run has begun already: a folder holds one run");
+        }
+        if (!event.equals("run") && !begun) {
+            throw new IllegalArgumentException(
+                    "the first event must be \"run\", got \"" + event + "\"");
+        }
+    }
+
+    private static void requireBegun(boolean begun, Path file) throws IOException {
+        if (!begun) {
+            throw new IOException("Cannot read " + file + ": it has no complete line");
+        }
+    }
+}

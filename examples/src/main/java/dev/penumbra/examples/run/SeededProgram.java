@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.examples.run;
+
+import ai.djl.Device;
+import ai.djl.translate.TranslateException;
+import dev.penumbra.ema.AfterStep;
+import dev.penumbra.examples.DownloadProgress;
+import dev.penumbra.examples.Environment;
+import dev.penumbra.examples.ResumeHint;
+import dev.penumbra.examples.Terminal;
+import dev.penumbra.examples.UsageException;
+import dev.penumbra.examples.data.Cifar10Data;
+import dev.penumbra.examples.data.Cifar10Request;
+import dev.penumbra.examples.report.RunEvent;
+import dev.penumbra.examples.report.RunLog;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDateTime;
+import java.time.ZoneId;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/**
+ * A program that trains one model per seed and reports on all of them, and that goes on with a run
+ * that was interrupted.
+ */
+public abstract class SeededProgram implements Callable<Integer> {
+
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    private final List<AfterStep> observers = new ArrayList<>();
+
+    /** Adds what runs after each step. */
+    public final void observe(AfterStep observer) {
+        observers.add(observer);
+    }
+
+    /** The options. */
+    protected abstract RecipeOptions options();
+
+    /** What the report is called. */
+    protected abstract String title();
+
+    /** The same program with no option given. */
+    protected abstract SeededProgram another();
+
+    /** Prepares the training of a seed, to be closed by the caller. */
+    protected abstract SeedTraining training(
+            int seed, Cifar10Data data, RunFolder folder, Terminal terminal) throws IOException;
+
+    /** Writes the report of a run and tells the result. */
+    protected abstract void report(Path folder, Terminal terminal) throws IOException;
+
+    @Override
+    public final Integer call() throws IOException, TranslateException {
+        Path resumed = options().run().checkpoints().resume();
+        try (Terminal terminal = new Terminal(spec.commandLine().getOut())) {
+            if (resumed == null) {
+                begin(terminal);
+            } else {
+                resume(resumed, terminal);
+            }
+        }
+        return 0;
+    }
+
+    private void begin(Terminal terminal) throws IOException, TranslateException {
+        Device device = prepare();
+        Cifar10Data data = data(terminal);
+        try (RunFolder folder = RunFolder.begin(newFolder(), started(data, device))) {
+            run(folder, data, terminal);
+        }
+    }
+
+    private void resume(Path path, Terminal terminal) throws IOException, TranslateException {
+        Arguments.requireOnlyPlaces(spec);
+        try (RunFolder folder = RunFolder.resume(path, spec.name())) {
+            if (folder.isEnded()) {
+                terminal.println("Nothing to resume: the run has ended");
+                report(path, terminal);
+                return;
+            }
+            SeededProgram program = another();
+            Arguments.parse(program, folder.start().args());
+            program.options().run().locate(options().run());
+            program.observers.addAll(observers);
+            program.prepare();
+            program.run(folder, program.data(terminal), terminal);
+        }
+    }
+
+    /** Checks the options and starts the engine. */
+    private Device prepare() {
+        options().check();
+        Integer threads = options().run().threads();
+        if (threads != null) {
+            Environment.useThreads(threads);
+        }
+        return options().run().device();
+    }
+
+    private Cifar10Data data(Terminal terminal) throws IOException {
+        if (options().run().smoke()) {
+            return Cifar10Data.sample();
+        }
+        Cifar10Request request =
+                new Cifar10Request(options().run().data(), options().run().offline());
+        return Cifar10Data.resolve(request, new DownloadProgress(terminal));
+    }
+
+    private Path newFolder() {
+        Path out = options().run().out();
+        if (out == null) {
+            String time =
+                    DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss")
+                            .format(LocalDateTime.now(ZoneId.systemDefault()));
+            out = Path.of("runs", spec.name() + "-" + time);
+        }
+        if (Files.exists(out.resolve(RunLog.FILE_NAME))) {
+            throw new UsageException(
+                    "--out must be without a " + RunLog.FILE_NAME + ", got " + out);
+        }
+        try {
+            Files.createDirectories(out);
+        } catch (IOException e) {
+            throw new UsageException("--out must be a folder that can be written, got " + out);
+        }
+        if (!Files.isWritable(out)) {
+            throw new UsageException("--out must be a folder that can be written, got " + out);
+        }
+        return out;
+    }
+
+    private void run(RunFolder folder, Cifar10Data data, Terminal terminal)
+            throws IOException, TranslateException {
+        try (ResumeHint hint = new ResumeHint(terminal, Arguments.resume(spec, folder.path()))) {
+            for (int seed : options().run().seeds()) {
+                if (!folder.isEnded(seed) && !train(seed, folder, data, terminal)) {
+                    hint.print();
+                    return;
+                }
+                if (!options().run().checkpoints().keepsAll()) {
+                    folder.deleteCheckpoints(seed);
+                }
+            }
+            folder.end();
+        }
+        report(folder.path(), terminal);
+    }
+
+    private boolean train(int seed, RunFolder folder, Cifar10Data data, Terminal terminal)
+            throws IOException, TranslateException {
+        try (SeedTraining run = training(seed, data, folder, terminal)) {
+            observers.forEach(run::observe);
+            return run.run(folder.path().resolve("models").resolve("seed-" + seed));
+        }
+    }
+
+    private RunEvent.Started started(Cifar10Data data, Device device) throws IOException {
+        FirstLine line = new FirstLine(spec, data, device);
+        int batches = 1 + (line.trainingImages() - 1) / options().batchSize();
+        return line.event(
+                title(),
+                options().config(batches),
+                Arrays.stream(options().run().seeds()).boxed().toList());
+    }
+}

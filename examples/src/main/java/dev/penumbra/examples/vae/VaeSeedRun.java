@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.examples.vae;
+
+import ai.djl.Device;
+import ai.djl.Model;
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.training.DefaultTrainingConfig;
+import ai.djl.training.EasyTrain;
+import ai.djl.training.ParameterStore;
+import ai.djl.training.Trainer;
+import ai.djl.training.dataset.ArrayDataset;
+import ai.djl.training.dataset.Batch;
+import ai.djl.training.dataset.BatchSampler;
+import ai.djl.training.dataset.Dataset;
+import ai.djl.training.dataset.SequenceSampler;
+import ai.djl.training.tracker.Tracker;
+import ai.djl.translate.TranslateException;
+import dev.penumbra.ema.AfterStep;
+import dev.penumbra.ema.EmaTrainingListener;
+import dev.penumbra.ema.checkpoint.CheckpointListener;
+import dev.penumbra.ema.checkpoint.Progress;
+import dev.penumbra.ema.checkpoint.ResumableSampler;
+import dev.penumbra.examples.Environment;
+import dev.penumbra.examples.Terminal;
+import dev.penumbra.examples.data.Cifar10Data;
+import dev.penumbra.examples.data.Cifar10Dataset;
+import dev.penumbra.examples.report.VaeEvent;
+import dev.penumbra.examples.run.EpochClock;
+import dev.penumbra.examples.run.LogPosition;
+import dev.penumbra.examples.run.RunFolder;
+import dev.penumbra.examples.run.SeedTraining;
+import dev.penumbra.torch.FusedAdamW;
+import dev.penumbra.vae.AutoencoderKL;
+import dev.penumbra.vae.AutoencoderKLConfig;
+import dev.penumbra.vae.loss.KlTerm;
+import dev.penumbra.vae.loss.ReconstructionTerm;
+import dev.penumbra.vae.loss.Reduction;
+import dev.penumbra.vae.loss.VaeLoss;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/** The training and evaluation of one seed. */
+final class VaeSeedRun implements SeedTraining {
+
+    private static final int EVALUATION_BATCH = 250;
+    private static final int REPORT_EVERY = 50;
+
+    private final int seed;
+    private final VaeOptions options;
+    private final RunFolder folder;
+    private final Terminal terminal;
+    private final Model model;
+    private final AutoencoderKL autoencoder = new AutoencoderKL(AutoencoderKLConfig.cifar10());
+    private final NDManager manager;
+    private final ArrayDataset training;
+    private final ArrayDataset test;
+    private final int batches;
+    private final VaeLoss loss;
+    private final KlWindow window;
+    private final EmaTrainingListener ema;
+    private final FusedAdamW optimizer;
+    private final CheckpointListener checkpoints;
+    private final EpochClock clock = new EpochClock();
+    private long step;
+
+    VaeSeedRun(int seed, VaeOptions options, Cifar10Data data, RunFolder folder, Terminal terminal)
+            throws IOException {
+        this.seed = seed;
+        this.options = options;
+        this.folder = folder;
+        this.terminal = terminal;
+        Engine.getInstance().setRandomSeed(seed);
+        model = Model.newInstance("vae", options.run().device());
+        model.setBlock(autoencoder);
+        manager = model.getNDManager().newSubManager();
+        ResumableSampler sampler = ResumableSampler.shuffled(options.batchSize());
+        training = Cifar10Dataset.ofImages(manager, data, Dataset.Usage.TRAIN, sampler);
+        BatchSampler inOrder = new BatchSampler(new SequenceSampler(), EVALUATION_BATCH);
+        test = Cifar10Dataset.ofImages(manager, data, Dataset.Usage.TEST, inOrder);
+        batches = Math.toIntExact(1 + (training.size() - 1) / options.batchSize());
+        loss =
+                VaeLoss.builder()
+                        .setReconstruction(new ReconstructionTerm.L1())
+                        .setKl(new KlTerm.Plain())
+                        .setReduction(Reduction.SUM_PER_SAMPLE_MEAN_OVER_BATCH)
+                        .setSchedule(options.klWeight(batches))
+                        .build();
+        window = new KlWindow(loss);
+        ema = EmaTrainingListener.builder().setSchedule(options.schedule()).build();
+        optimizer =
+                FusedAdamW.builder()
+                        .optLearningRateTracker(Tracker.fixed((float) options.learningRate()))
+                        .optBeta1(options.beta1())
+                        .optWeightDecay(options.weightDecay())
+                        .build();
+        checkpoints =
+                options.run()
+                        .checkpoints()
+                        .listener(folder.checkpoints(seed))
+                        .setAverages(ema)
+                        .setOptimizer(optimizer)
+                        .optSampler(sampler)
+                        .optStepSeeds(seed)
+                        .optSettings(settings(data))
+                        .optPart("log", new LogPosition(folder.log()))
+                        .optPart("losses", window)
+                        .optPart("kl-step", loss.steps())
+                        .optPart("clock", clock)
+                        .build();
+    }
+
+    private Map<String, String> settings(Cifar10Data data) {
+        Map<String, String> settings = new LinkedHashMap<>();
+        options.config(batches).forEach((name, value) -> settings.put(name, String.valueOf(value)));
+        settings.put("data", data.checksums().toString());
+        settings.put("this_seed", Integer.toString(seed));
+        return settings;
+    }
+
+    @Override
+    public void observe(AfterStep observer) {
+        ema.addAfterStep(observer);
+    }
+
+    @Override
+    public boolean run(Path models) throws IOException, TranslateException {
+        DefaultTrainingConfig config =
+                new DefaultTrainingConfig(loss)
+                        .optOptimizer(optimizer)
+                        .optDevices(new Device[] {manager.getDevice()})
+                        .addTrainingListeners(window, loss.steps(), ema, checkpoints);
+        List<VaeEvent.Picture> pictures;
+        try (Trainer trainer = model.newTrainer(config)) {
+            trainer.initialize(new Shape(1, 3, 32, 32));
+            Progress done = checkpoints.resume(trainer);
+            folder.begin(seed, done, clock.seconds());
+            step = done.step();
+            int batch = Math.toIntExact(done.batch());
+            int epoch = Math.toIntExact(done.epoch());
+            while (++epoch <= options.epochs()) {
+                train(trainer, epoch, batch);
+                batch = 0;
+                evaluate(trainer, epoch);
+                trainer.notifyListeners(listener -> listener.onEpoch(trainer));
+            }
+            pictures = pictures(trainer);
+        }
+        return !checkpoints.isTerminated() && end(models, pictures);
+    }
+
+    /** The line about the end comes last, so that a seed which has it has everything. */
+    private boolean end(Path models, List<VaeEvent.Picture> pictures) throws IOException {
+        model.setProperty("Epoch", Integer.toString(options.epochs()));
+        model.save(models, "online");
+        ema.save(models, "ema");
+        folder.log().append(new VaeEvent.SeedEnded(seed, pictures));
+        return true;
+    }
+
+    private void train(Trainer trainer, int epoch, int trained)
+            throws IOException, TranslateException {
+        String task = "seed %d, epoch %d/%d".formatted(seed, epoch, options.epochs());
+        terminal.start(task, batches, "batches");
+        terminal.advance(trained);
+        if (trained > 0 && trained % REPORT_EVERY == 0) {
+            // A checkpoint is saved within the step, before the report that follows it.
+            report(epoch, trained, trained * options.batchSize() / clock.seconds());
+        }
+        clock.start();
+        long last = System.nanoTime();
+        int reported = trained;
+        int done = trained;
+        for (Batch batch : trainer.iterateDataset(training)) {
+            EasyTrain.trainBatch(trainer, batch);
+            trainer.step();
+            batch.close();
+            step++;
+            terminal.advance(1);
+            if (++done % REPORT_EVERY == 0) {
+                long now = System.nanoTime();
+                double images = (double) (done - reported) * options.batchSize();
+                report(epoch, done, images * 1e9 / (now - last));
+                last = now;
+                reported = done;
+            }
+        }
+        clock.stop();
+        terminal.close();
+        window.reset();
+    }
+
+    private void report(int epoch, int batch, double imagesPerSecond) throws IOException {
+        double weight = loss.latest().klWeight();
+        folder.log()
+                .append(
+                        new VaeEvent.Batch(
+                                seed,
+                                epoch,
+                                batch,
+                                Math.toIntExact(step),
+                                window.reconstruction(),
+                                window.kl(),
+                                weight,
+                                ema.average().decay(),
+                                ema.average().distance(),
+                                imagesPerSecond,
+                                Environment.residentMb()));
+        terminal.println(
+                String.format(
+                        Locale.ROOT,
+                        "epoch %2d  batch %4d/%d  reconstruction %.1f  KL %.1f (weight %.4f)"
+                                + "  %,.0f images/s",
+                        epoch,
+                        batch,
+                        batches,
+                        window.reconstruction(),
+                        window.kl(),
+                        weight,
+                        imagesPerSecond));
+        window.reset();
+    }
+
+    private Weights online(NDManager scope) {
+        return new Weights(autoencoder, new ParameterStore(scope, false));
+    }
+
+    private Weights averaged(NDManager scope) {
+        return new Weights(autoencoder, ema.average().parameterStore(scope));
+    }
+
+    private void evaluate(Trainer trainer, int epoch) throws IOException, TranslateException {
+        long begin = System.nanoTime();
+        VaeEvent.Evaluation online = TestScores.of(trainer.getManager(), test, this::online);
+        VaeEvent.Evaluation averaged = TestScores.of(trainer.getManager(), test, this::averaged);
+        folder.log()
+                .append(
+                        new VaeEvent.Epoch(
+                                seed,
+                                epoch,
+                                Math.toIntExact(step),
+                                clock.seconds(),
+                                (System.nanoTime() - begin) / 1e9,
+                                online,
+                                averaged,
+                                window.deviation(),
+                                ema.average().decay(),
+                                ema.average().distance(),
+                                Environment.residentMb()));
+        terminal.println(
+                String.format(
+                        Locale.ROOT,
+                        "epoch %2d  test  online %.2f dB (SSIM %.4f)  EMA %.2f dB (SSIM %.4f)"
+                                + "  %.1f s",
+                        epoch,
+                        online.psnr(),
+                        online.ssim(),
+                        averaged.psnr(),
+                        averaged.ssim(),
+                        clock.seconds()));
+        clock.reset();
+    }
+
+    private List<VaeEvent.Picture> pictures(Trainer trainer)
+            throws IOException, TranslateException {
+        try (NDManager scope = trainer.getManager().newSubManager();
+                Batch batch = test.getData(scope).iterator().next()) {
+            Weights online = online(batch.getManager());
+            Weights averaged = averaged(batch.getManager());
+            return new Pictures(batch.getData().singletonOrThrow(), online, averaged).all();
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        try {
+            checkpoints.close();
+        } finally {
+            ema.close();
+            optimizer.close();
+            model.close();
+        }
+    }
+}
