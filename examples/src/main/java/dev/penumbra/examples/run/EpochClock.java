@@ -23,6 +23,7 @@ public final class EpochClock implements Stateful {
         running = true;
     }
 
+    /** Stops until it is started again. */
     public void stop() {
         before = seconds();
         running = false;
@@ -34,6 +35,7 @@ public final class EpochClock implements Stateful {
         running = false;
     }
 
+    /** The seconds so far. */
     public double seconds() {
         return running ? before + (System.nanoTime() - begin) / 1e9 : before;
     }

@@ -24,6 +24,7 @@ public record FirstLine(CommandSpec spec, Cifar10Data data, Device device) {
 
     private static final int RECORD = 3073;
 
+    /** The number of training images. */
     public int trainingImages() throws IOException {
         return images("data_batch.bin");
     }
@@ -32,6 +33,7 @@ public record FirstLine(CommandSpec spec, Cifar10Data data, Device device) {
         return Math.toIntExact(Files.size(data.folder().resolve(file)) / RECORD);
     }
 
+    /** The line of a run with a title, settings and seeds. */
     public RunEvent.Started event(
             String title, Map<String, @Nullable Object> config, List<Integer> seeds)
             throws IOException {

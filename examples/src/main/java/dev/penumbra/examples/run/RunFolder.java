@@ -98,10 +98,12 @@ public final class RunFolder implements AutoCloseable {
         return new UsageException("--resume must be " + rule + ", got " + value);
     }
 
+    /** Where the run is. */
     public Path path() {
         return path;
     }
 
+    /** The log of the run. */
     public RunLog log() {
         return log;
     }

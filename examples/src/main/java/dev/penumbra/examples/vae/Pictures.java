@@ -82,14 +82,7 @@ record Pictures(NDArray images, Weights online, Weights ema) {
                         .toList();
         List<NDArray> rows = new ArrayList<>();
         for (int channel : channels) {
-            NDList moved = new NDList();
-            for (int column = 0; column < COLUMNS; column++) {
-                NDArray change = latent.zerosLike();
-                double by = REACH * (2.0 * column / (COLUMNS - 1) - 1);
-                change.get(":, " + channel).addi(by);
-                moved.add(latent.add(change));
-            }
-            rows.add(ema.decode(NDArrays.concat(moved)));
+            rows.add(ema.decode(moved(latent, channel)));
         }
         return picture(
                 "Latent traversals",
@@ -98,6 +91,23 @@ record Pictures(NDArray images, Weights online, Weights ema) {
                         + channels
                         + ", those with the largest divergence; EMA weights.",
                 rows);
+    }
+
+    /** Copies of a latent whose channel is moved, from the left to the right. */
+    private static NDArray moved(NDArray latent, int channel) {
+        Shape shape = latent.getShape();
+        int plane = (int) (shape.get(2) * shape.get(3));
+        float[] values = latent.toFloatArray();
+        float[] moved = new float[COLUMNS * values.length];
+        for (int column = 0; column < COLUMNS; column++) {
+            double by = REACH * (2.0 * column / (COLUMNS - 1) - 1);
+            for (int i = 0; i < values.length; i++) {
+                float change = i / plane == channel ? (float) by : 0;
+                moved[column * values.length + i] = values[i] + change;
+            }
+        }
+        Shape copies = new Shape(COLUMNS, shape.get(1), shape.get(2), shape.get(3));
+        return latent.getManager().create(moved, copies);
     }
 
     private VaeEvent.Picture interpolations() throws IOException {

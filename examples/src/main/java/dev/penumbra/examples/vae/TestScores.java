@@ -35,6 +35,7 @@ final class TestScores {
     private long finite;
     private long images;
     private long places;
+    private long values;
 
     private TestScores(int channels) {
         this.channels = channels;
@@ -87,6 +88,7 @@ final class TestScores {
         ssim += similarity(images, decoded, count);
         add(posterior.klPerChannel().toFloatArray(), posterior.mean());
         this.images += count;
+        values += images.size();
     }
 
     /** Images are independent, so each core takes some. */
@@ -139,7 +141,7 @@ final class TestScores {
             active += squares[c] / places - mean * mean > ACTIVE ? 1 : 0;
         }
         return new VaeEvent.Evaluation(
-                absolute / images,
+                absolute / values,
                 psnr / finite,
                 ssim / images,
                 Arrays.stream(kl).sum() / images,

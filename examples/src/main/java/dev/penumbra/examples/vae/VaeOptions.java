@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.examples.vae;
 
+import ai.djl.training.tracker.Tracker;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.InversePowerWarmup;
 import dev.penumbra.examples.UsageException;
 import dev.penumbra.examples.run.RecipeOptions;
 import dev.penumbra.examples.run.RunOptions;
+import dev.penumbra.torch.FusedAdamW;
+import dev.penumbra.vae.loss.KlTerm;
+import dev.penumbra.vae.loss.ReconstructionTerm;
+import dev.penumbra.vae.loss.Reduction;
+import dev.penumbra.vae.loss.VaeLoss;
 import dev.penumbra.vae.schedule.KlAnnealing;
 import dev.penumbra.vae.schedule.KlWeightSchedule;
 import dev.penumbra.vae.schedule.RampShape;
@@ -110,21 +116,26 @@ final class VaeOptions implements RecipeOptions {
         return batchSize;
     }
 
-    double learningRate() {
-        return lr;
-    }
-
-    double beta1() {
-        return beta1;
-    }
-
-    double weightDecay() {
-        return weightDecay;
-    }
-
     DecaySchedule schedule() {
         ConstantDecay constant = new ConstantDecay(decay);
         return warmup ? new InversePowerWarmup(decay, 1, 2.0 / 3) : constant;
+    }
+
+    FusedAdamW optimizer() {
+        return FusedAdamW.builder()
+                .optLearningRateTracker(Tracker.fixed((float) lr))
+                .optBeta1(beta1)
+                .optWeightDecay(weightDecay)
+                .build();
+    }
+
+    VaeLoss loss(int batches) {
+        return VaeLoss.builder()
+                .setReconstruction(new ReconstructionTerm.L1())
+                .setKl(new KlTerm.Plain())
+                .setReduction(Reduction.SUM_PER_SAMPLE_MEAN_OVER_BATCH)
+                .setSchedule(klWeight(batches))
+                .build();
     }
 
     /** The weight of the divergence over a whole training. */

@@ -15,7 +15,6 @@ import ai.djl.training.dataset.Batch;
 import ai.djl.training.dataset.BatchSampler;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.training.dataset.SequenceSampler;
-import ai.djl.training.tracker.Tracker;
 import ai.djl.translate.TranslateException;
 import dev.penumbra.ema.AfterStep;
 import dev.penumbra.ema.EmaTrainingListener;
@@ -34,9 +33,6 @@ import dev.penumbra.examples.run.SeedTraining;
 import dev.penumbra.torch.FusedAdamW;
 import dev.penumbra.vae.AutoencoderKL;
 import dev.penumbra.vae.AutoencoderKLConfig;
-import dev.penumbra.vae.loss.KlTerm;
-import dev.penumbra.vae.loss.ReconstructionTerm;
-import dev.penumbra.vae.loss.Reduction;
 import dev.penumbra.vae.loss.VaeLoss;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -84,21 +80,10 @@ final class VaeSeedRun implements SeedTraining {
         BatchSampler inOrder = new BatchSampler(new SequenceSampler(), EVALUATION_BATCH);
         test = Cifar10Dataset.ofImages(manager, data, Dataset.Usage.TEST, inOrder);
         batches = Math.toIntExact(1 + (training.size() - 1) / options.batchSize());
-        loss =
-                VaeLoss.builder()
-                        .setReconstruction(new ReconstructionTerm.L1())
-                        .setKl(new KlTerm.Plain())
-                        .setReduction(Reduction.SUM_PER_SAMPLE_MEAN_OVER_BATCH)
-                        .setSchedule(options.klWeight(batches))
-                        .build();
+        loss = options.loss(batches);
         window = new KlWindow(loss);
         ema = EmaTrainingListener.builder().setSchedule(options.schedule()).build();
-        optimizer =
-                FusedAdamW.builder()
-                        .optLearningRateTracker(Tracker.fixed((float) options.learningRate()))
-                        .optBeta1(options.beta1())
-                        .optWeightDecay(options.weightDecay())
-                        .build();
+        optimizer = options.optimizer();
         checkpoints =
                 options.run()
                         .checkpoints()

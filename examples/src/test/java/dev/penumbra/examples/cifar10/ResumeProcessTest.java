@@ -9,6 +9,7 @@ import dev.penumbra.ema.checkpoint.CheckpointFolder;
 import dev.penumbra.ema.checkpoint.Progress;
 import dev.penumbra.examples.Main;
 import dev.penumbra.examples.Output;
+import dev.penumbra.examples.run.RunFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

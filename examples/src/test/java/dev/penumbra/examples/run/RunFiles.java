@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.penumbra.examples.cifar10;
+package dev.penumbra.examples.run;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
@@ -17,7 +17,7 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /** What a run has left, without times, memory and its own path. */
-final class RunFiles {
+public final class RunFiles {
 
     private static final Set<String> VARYING =
             Set.of(
@@ -31,18 +31,18 @@ final class RunFiles {
 
     private RunFiles() {}
 
-    static List<JsonObject> log(Path run) throws IOException {
+    public static List<JsonObject> log(Path run) throws IOException {
         return Files.readAllLines(run.resolve("run.jsonl")).stream()
                 .map(line -> JsonParser.parseString(line).getAsJsonObject())
                 .toList();
     }
 
-    static List<JsonObject> events(Path run, String name) throws IOException {
+    public static List<JsonObject> events(Path run, String name) throws IOException {
         return log(run).stream().filter(e -> e.get("event").getAsString().equals(name)).toList();
     }
 
     /** Asserts that everything is as in another run, bit for bit. */
-    static void assertSame(Path expected, Path actual) throws IOException {
+    public static void assertSame(Path expected, Path actual) throws IOException {
         assertEquals(lines(expected), lines(actual));
         assertEquals(models(expected), models(actual));
         assertEquals(files(expected), files(actual));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.penumbra.examples.cifar10;
+package dev.penumbra.examples.run;
 
 import dev.penumbra.ema.AfterStep;
 import java.io.PrintWriter;
@@ -10,12 +10,12 @@ import java.util.function.Supplier;
 import picocli.CommandLine;
 
 /** The end of a program in the middle, right after a step and before its checkpoint. */
-final class Interrupted extends RuntimeException {
+public final class Interrupted extends RuntimeException {
 
     private static final long serialVersionUID = 1L;
 
     /** Runs a program that ends after so many steps in this process. */
-    static <P> void run(
+    public static <P> void run(
             Supplier<P> create, BiConsumer<P, AfterStep> observe, int steps, String... args) {
         P program = create.get();
         int[] done = {0};
