@@ -162,27 +162,55 @@ public final class VaeLoss extends Loss {
     @Override
     public NDArray evaluate(NDList labels, NDList predictions) {
         NDArray images = labels.singletonOrThrow();
+        requireOutputs(predictions);
+        NDManager owner = predictions.get(0).getManager();
+        try (NDManager scope = owner.newSubManager()) {
+            NDList views = new NDList();
+            for (NDArray prediction : predictions) {
+                views.add(view(prediction, scope));
+            }
+            Parts parts = parts(images, views);
+            NDArray loss = parts.reconstruction().add(parts.weightedKl());
+            if (!accumulating) {
+                double[] numbers = numbers(loss, parts.reconstruction(), parts.kl());
+                record(parts.values(numbers[0], numbers[1], numbers[2]));
+            }
+            loss.attach(owner);
+            return loss;
+        }
+    }
+
+    static void requireOutputs(NDList predictions) {
         if (predictions.size() < 2) {
             throw new IllegalArgumentException(
                     "predictions must be a reconstruction and the moments of latents, got "
                             + predictions.size()
                             + " arrays");
         }
-        NDManager owner = predictions.get(0).getManager();
-        try (NDManager scope = owner.newSubManager()) {
-            NDList views = new NDList();
-            for (NDArray prediction : predictions) {
-                NDArray view = prediction.reshape(prediction.getShape());
-                view.attach(scope);
-                views.add(view);
-            }
-            NDArray loss = loss(images, views);
-            loss.attach(owner);
-            return loss;
+    }
+
+    /** The array under another manager, which then owns what is computed from it. */
+    static NDArray view(NDArray array, NDManager scope) {
+        NDArray view = array.reshape(array.getShape());
+        view.attach(scope);
+        return view;
+    }
+
+    /** The terms of a loss before they are added. */
+    record Parts(
+            long step, NDArray reconstruction, NDArray kl, double weight, double effectiveBeta) {
+
+        NDArray weightedKl() {
+            return Differentiable.times(kl, weight);
+        }
+
+        VaeLossValues values(double total, double reconstructed, double diverged) {
+            return new VaeLossValues(step, total, reconstructed, diverged, weight, effectiveBeta);
         }
     }
 
-    private NDArray loss(NDArray images, NDList predictions) {
+    /** The terms; what they consist of hangs on the manager of the predictions. */
+    Parts parts(NDArray images, NDList predictions) {
         DiagonalGaussian posterior =
                 DiagonalGaussian.ofMoments(Differentiable.wide(predictions.get(1)), clamp);
         Shape shape = images.getShape();
@@ -195,16 +223,20 @@ public final class VaeLoss extends Loss {
         NDArray reconstructed = Differentiable.times(costs.sum(), share);
         double factor = reduction.kl().factor(latents, shape);
         NDArray diverged = Differentiable.times(kl.value(posterior, step, weight), factor);
-        NDArray total = reconstructed.add(Differentiable.times(diverged, weight));
-        if (!accumulating) {
-            double[] parts = values(total, reconstructed, diverged);
-            latest = new VaeLossValues(step, parts[0], parts[1], parts[2], weight, beta);
-        }
-        return total;
+        return new Parts(step, reconstructed, diverged, weight, beta);
     }
 
-    private long step() {
+    void record(VaeLossValues values) {
+        latest = values;
+    }
+
+    long step() {
         return ownSteps == null ? steps.getAsLong() : ownSteps.getAsLong();
+    }
+
+    /** Whether the step will move without anybody's doing. */
+    boolean counting() {
+        return ownSteps != null || steps.counting();
     }
 
     private double weight(long step) {
@@ -214,14 +246,15 @@ public final class VaeLoss extends Loss {
         }
         boolean constant =
                 schedule instanceof KlAnnealing annealing && annealing.start() == annealing.end();
-        if (!constant && ownSteps == null && !steps.counting()) {
+        if (!constant && !counting()) {
             throw new IllegalStateException(
                     "The loss does not know the step: add steps() to the training's listeners");
         }
         return schedule.weightAt(step);
     }
 
-    private static double[] values(NDArray... scalars) {
+    /** Numbers of the device in one transfer. */
+    static double[] numbers(NDArray... scalars) {
         NDList detached = new NDList();
         for (NDArray scalar : scalars) {
             detached.add(scalar.stopGradient().toType(DataType.FLOAT64, false));
