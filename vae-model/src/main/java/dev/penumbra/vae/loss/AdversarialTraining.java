@@ -186,7 +186,7 @@ public final class AdversarialTraining {
         weight.attach(hidden.getManager());
         NDArray leaf = leaf(weight);
         Shape outputs = new Shape(leaf.getShape().get(0));
-        NDArray none = hidden.getManager().zeros(outputs, leaf.getDataType());
+        NDArray none = hidden.getManager().zeros(outputs, leaf.getDataType(), leaf.getDevice());
         NDArray output =
                 Conv2d.conv2d(hidden.stopGradient(), leaf, none, ONE, ONE, ONE).singletonOrThrow();
         collector.backward(output.mul(gradient).sum());

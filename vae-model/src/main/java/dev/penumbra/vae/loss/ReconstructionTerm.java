@@ -177,7 +177,7 @@ public sealed interface ReconstructionTerm {
         public NDArray perElement(NDArray images, NDList predictions) {
             NDArray logits = Differences.reconstruction(images, predictions);
             // The backward pass reads the images, whose memory may be Java's.
-            try (NDArray copy = images.toType(logits.getDataType(), false).duplicate()) {
+            try (NDArray copy = images.duplicate()) {
                 return Differentiable.softplus(logits).sub(logits.mul(copy));
             }
         }

@@ -37,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The weight is that of the step of {@link #steps}, a listener to be added to the training; its
  * state belongs to a checkpoint. Evaluators of DJL, which call {@link #updateAccumulators}, take
- * the weight of the latest loss, so training and validation can be compared.
+ * the step of the latest loss, so training and validation can be compared.
  */
 public final class VaeLoss extends Loss {
 
@@ -48,6 +48,7 @@ public final class VaeLoss extends Loss {
     private final LogVarClamp clamp;
     private final StepCounter steps;
     private final @Nullable LongSupplier ownSteps;
+    private final boolean moving;
     private volatile @Nullable VaeLossValues latest;
     private boolean accumulating;
 
@@ -60,6 +61,8 @@ public final class VaeLoss extends Loss {
         clamp = builder.clamp;
         ownSteps = builder.steps;
         steps = new StepCounter();
+        boolean target = kl instanceof KlTerm.Capacity capacity && moves(capacity.capacity());
+        moving = target || moves(schedule);
     }
 
     /**
@@ -215,8 +218,8 @@ public final class VaeLoss extends Loss {
                 DiagonalGaussian.ofMoments(Differentiable.wide(predictions.get(1)), clamp);
         Shape shape = images.getShape();
         Shape latents = posterior.mean().getShape();
-        long step = step();
-        double weight = weight(step);
+        long step = weighedStep();
+        double weight = schedule.weightAt(step);
         double beta = reduction.effectiveBeta(weight, shape, latents);
         NDArray costs = reconstruction.perElement(images, predictions);
         double share = reduction.reconstruction().factor(shape, shape) / shape.get(0);
@@ -239,25 +242,30 @@ public final class VaeLoss extends Loss {
         return ownSteps != null || steps.counting();
     }
 
-    private double weight(long step) {
+    /** The step whose weight is meant: for evaluators that of the latest loss. */
+    private long weighedStep() {
         VaeLossValues last = latest;
         if (accumulating && last != null) {
-            return last.klWeight();
+            return last.step();
         }
-        boolean constant =
-                schedule instanceof KlAnnealing annealing && annealing.start() == annealing.end();
-        if (!constant && !counting()) {
+        if (moving && !counting()) {
             throw new IllegalStateException(
                     "The loss does not know the step: add steps() to the training's listeners");
         }
-        return schedule.weightAt(step);
+        return step();
+    }
+
+    private static boolean moves(KlWeightSchedule schedule) {
+        return !(schedule instanceof KlAnnealing annealing && annealing.start() == annealing.end());
     }
 
     /** Numbers of the device in one transfer. */
     static double[] numbers(NDArray... scalars) {
         NDList detached = new NDList();
         for (NDArray scalar : scalars) {
-            detached.add(scalar.stopGradient().toType(DataType.FLOAT64, false));
+            // A number made here may lie on the host.
+            NDArray there = scalar.stopGradient().toDevice(scalars[0].getDevice(), false);
+            detached.add(there.toType(DataType.FLOAT64, false));
         }
         return NDArrays.stack(detached).toDoubleArray();
     }
