@@ -4,11 +4,14 @@ package dev.penumbra.vae.loss;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
+import java.util.Arrays;
 
 /** What reconstruction terms have in common. */
 final class Differences {
 
     static final double HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
+
+    private static final Shape ONE = new Shape(1);
 
     private Differences() {}
 
@@ -36,13 +39,15 @@ final class Differences {
     }
 
     static NDArray logScale(NDList predictions) {
-        if (predictions.size() < 3) {
-            throw new IllegalArgumentException(
-                    "predictions must have the logarithm of the scale at index 2, got "
-                            + predictions.size()
-                            + " arrays; WithLogScale adds it");
+        for (NDArray prediction : predictions) {
+            if (prediction.getShape().equals(ONE)) {
+                return prediction;
+            }
         }
-        return predictions.get(2);
+        throw new IllegalArgumentException(
+                "predictions must have the logarithm of the scale of shape (1), got "
+                        + Arrays.toString(predictions.getShapes())
+                        + "; WithLogScale adds it");
     }
 
     static void requireScale(String name, double scale) {

@@ -3,6 +3,7 @@ package dev.penumbra.vae.loss;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import java.util.Objects;
 
 /**
  * What each element of a reconstruction costs.
@@ -176,9 +177,41 @@ public sealed interface ReconstructionTerm {
         public NDArray perElement(NDArray images, NDList predictions) {
             NDArray logits = Differences.reconstruction(images, predictions);
             // The backward pass reads the images, whose memory may be Java's.
-            try (NDArray copy = images.toType(logits.getDataType(), false).duplicate()) {
+            try (NDArray copy = images.duplicate()) {
                 return Differentiable.softplus(logits).sub(logits.mul(copy));
             }
+        }
+    }
+
+    /**
+     * A term and a perceptual distance.
+     *
+     * <p>The distance of an image is added to the cost of each of its elements, as in latent
+     * diffusion: next to a sum over elements it counts as often as the image has elements.
+     *
+     * @param base the term
+     * @param network the distance; whoever loaded it closes it
+     * @param weight the weight of the distance, finite and at least 0
+     */
+    record WithPerceptual(ReconstructionTerm base, PerceptualNetwork network, double weight)
+            implements ReconstructionTerm {
+
+        /** Checks every component. */
+        public WithPerceptual {
+            Objects.requireNonNull(base, "base");
+            Objects.requireNonNull(network, "network");
+            if (!(weight >= 0 && Double.isFinite(weight))) {
+                throw new IllegalArgumentException(
+                        "weight must be finite and at least 0, got " + weight);
+            }
+        }
+
+        @Override
+        public NDArray perElement(NDArray images, NDList predictions) {
+            NDArray reconstruction = Differences.reconstruction(images, predictions);
+            NDArray distances = network.distances(images, reconstruction);
+            return base.perElement(images, predictions)
+                    .add(Differentiable.times(Differentiable.wide(distances), weight));
         }
     }
 }

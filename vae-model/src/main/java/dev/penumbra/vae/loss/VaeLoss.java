@@ -37,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The weight is that of the step of {@link #steps}, a listener to be added to the training; its
  * state belongs to a checkpoint. Evaluators of DJL, which call {@link #updateAccumulators}, take
- * the weight of the latest loss, so training and validation can be compared.
+ * the step of the latest loss, so training and validation can be compared.
  */
 public final class VaeLoss extends Loss {
 
@@ -48,6 +48,7 @@ public final class VaeLoss extends Loss {
     private final LogVarClamp clamp;
     private final StepCounter steps;
     private final @Nullable LongSupplier ownSteps;
+    private final boolean moving;
     private volatile @Nullable VaeLossValues latest;
     private boolean accumulating;
 
@@ -60,6 +61,8 @@ public final class VaeLoss extends Loss {
         clamp = builder.clamp;
         ownSteps = builder.steps;
         steps = new StepCounter();
+        boolean target = kl instanceof KlTerm.Capacity capacity && moves(capacity.capacity());
+        moving = target || moves(schedule);
     }
 
     /**
@@ -162,69 +165,107 @@ public final class VaeLoss extends Loss {
     @Override
     public NDArray evaluate(NDList labels, NDList predictions) {
         NDArray images = labels.singletonOrThrow();
+        requireOutputs(predictions);
+        NDManager owner = predictions.get(0).getManager();
+        try (NDManager scope = owner.newSubManager()) {
+            NDList views = new NDList();
+            for (NDArray prediction : predictions) {
+                views.add(view(prediction, scope));
+            }
+            Parts parts = parts(images, views);
+            NDArray loss = parts.reconstruction().add(parts.weightedKl());
+            if (!accumulating) {
+                double[] numbers = numbers(loss, parts.reconstruction(), parts.kl());
+                record(parts.values(numbers[0], numbers[1], numbers[2]));
+            }
+            loss.attach(owner);
+            return loss;
+        }
+    }
+
+    static void requireOutputs(NDList predictions) {
         if (predictions.size() < 2) {
             throw new IllegalArgumentException(
                     "predictions must be a reconstruction and the moments of latents, got "
                             + predictions.size()
                             + " arrays");
         }
-        NDManager owner = predictions.get(0).getManager();
-        try (NDManager scope = owner.newSubManager()) {
-            NDList views = new NDList();
-            for (NDArray prediction : predictions) {
-                NDArray view = prediction.reshape(prediction.getShape());
-                view.attach(scope);
-                views.add(view);
-            }
-            NDArray loss = loss(images, views);
-            loss.attach(owner);
-            return loss;
+    }
+
+    /** The array under another manager, which then owns what is computed from it. */
+    static NDArray view(NDArray array, NDManager scope) {
+        NDArray view = array.reshape(array.getShape());
+        view.attach(scope);
+        return view;
+    }
+
+    /** The terms of a loss before they are added. */
+    record Parts(
+            long step, NDArray reconstruction, NDArray kl, double weight, double effectiveBeta) {
+
+        NDArray weightedKl() {
+            return Differentiable.times(kl, weight);
+        }
+
+        VaeLossValues values(double total, double reconstructed, double diverged) {
+            return new VaeLossValues(step, total, reconstructed, diverged, weight, effectiveBeta);
         }
     }
 
-    private NDArray loss(NDArray images, NDList predictions) {
+    /** The terms; what they consist of hangs on the manager of the predictions. */
+    Parts parts(NDArray images, NDList predictions) {
         DiagonalGaussian posterior =
                 DiagonalGaussian.ofMoments(Differentiable.wide(predictions.get(1)), clamp);
         Shape shape = images.getShape();
         Shape latents = posterior.mean().getShape();
-        long step = step();
-        double weight = weight(step);
+        long step = weighedStep();
+        double weight = schedule.weightAt(step);
         double beta = reduction.effectiveBeta(weight, shape, latents);
         NDArray costs = reconstruction.perElement(images, predictions);
         double share = reduction.reconstruction().factor(shape, shape) / shape.get(0);
         NDArray reconstructed = Differentiable.times(costs.sum(), share);
         double factor = reduction.kl().factor(latents, shape);
         NDArray diverged = Differentiable.times(kl.value(posterior, step, weight), factor);
-        NDArray total = reconstructed.add(Differentiable.times(diverged, weight));
-        if (!accumulating) {
-            double[] parts = values(total, reconstructed, diverged);
-            latest = new VaeLossValues(step, parts[0], parts[1], parts[2], weight, beta);
-        }
-        return total;
+        return new Parts(step, reconstructed, diverged, weight, beta);
     }
 
-    private long step() {
+    void record(VaeLossValues values) {
+        latest = values;
+    }
+
+    long step() {
         return ownSteps == null ? steps.getAsLong() : ownSteps.getAsLong();
     }
 
-    private double weight(long step) {
+    /** Whether the step will move without anybody's doing. */
+    boolean counting() {
+        return ownSteps != null || steps.counting();
+    }
+
+    /** The step whose weight is meant: for evaluators that of the latest loss. */
+    private long weighedStep() {
         VaeLossValues last = latest;
         if (accumulating && last != null) {
-            return last.klWeight();
+            return last.step();
         }
-        boolean constant =
-                schedule instanceof KlAnnealing annealing && annealing.start() == annealing.end();
-        if (!constant && ownSteps == null && !steps.counting()) {
+        if (moving && !counting()) {
             throw new IllegalStateException(
                     "The loss does not know the step: add steps() to the training's listeners");
         }
-        return schedule.weightAt(step);
+        return step();
     }
 
-    private static double[] values(NDArray... scalars) {
+    private static boolean moves(KlWeightSchedule schedule) {
+        return !(schedule instanceof KlAnnealing annealing && annealing.start() == annealing.end());
+    }
+
+    /** Numbers of the device in one transfer. */
+    static double[] numbers(NDArray... scalars) {
         NDList detached = new NDList();
         for (NDArray scalar : scalars) {
-            detached.add(scalar.stopGradient().toType(DataType.FLOAT64, false));
+            // A number made here may lie on the host.
+            NDArray there = scalar.stopGradient().toDevice(scalars[0].getDevice(), false);
+            detached.add(there.toType(DataType.FLOAT64, false));
         }
         return NDArrays.stack(detached).toDoubleArray();
     }

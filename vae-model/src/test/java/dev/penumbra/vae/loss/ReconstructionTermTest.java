@@ -260,7 +260,7 @@ final class ReconstructionTermTest {
                         new ReconstructionTerm.L1()
                                 .perElement(array(1, 2, 3, 4), predictions(array(1, 2))));
         assertRejected(
-                "predictions must have the logarithm of the scale at index 2, got 1 arrays;"
+                "predictions must have the logarithm of the scale of shape (1), got [(2, 1)];"
                         + " WithLogScale adds it",
                 () ->
                         new ReconstructionTerm.LearnedGaussian()

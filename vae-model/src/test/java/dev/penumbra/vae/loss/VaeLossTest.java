@@ -229,20 +229,27 @@ final class VaeLossTest {
 
     /** Otherwise a forgotten listener would leave the weight at its start for ever. */
     @Test
-    void weight_withoutAnyoneWhoCounts_isAnError() {
+    void stepsThatNobodyCounts_areAnError() {
         KlAnnealing schedule = KlAnnealing.monotone(1, 4, RampShape.LINEAR);
-        VaeLoss loss = plain().setSchedule(schedule).build();
-        assertEquals(
-                "The loss does not know the step: add steps() to the training's listeners",
-                assertThrows(
-                                IllegalStateException.class,
-                                () -> loss.evaluate(labels(), predictions()))
-                        .getMessage());
+        KlTerm capacity = new KlTerm.Capacity(schedule, KlTerm.BatchMean.LAST);
+        for (VaeLoss loss :
+                new VaeLoss[] {
+                    plain().setSchedule(schedule).build(), plain().setKl(capacity).build()
+                }) {
+            assertEquals(
+                    "The loss does not know the step: add steps() to the training's listeners",
+                    assertThrows(
+                                    IllegalStateException.class,
+                                    () -> loss.evaluate(labels(), predictions()))
+                            .getMessage());
+        }
+        KlTerm fixed = new KlTerm.Capacity(KlAnnealing.constant(1), KlTerm.BatchMean.LAST);
+        plain().setKl(fixed).build().evaluate(labels(), predictions()).close();
     }
 
     /** What evaluators ask for is neither recorded nor weighted anew. */
     @Test
-    void accumulators_takeTheLatestWeight() {
+    void accumulators_takeTheLatestStep() {
         KlAnnealing schedule = KlAnnealing.monotone(1, 4, RampShape.LINEAR);
         VaeLoss loss = plain().setSchedule(schedule).build();
         loss.addAccumulator("validate");

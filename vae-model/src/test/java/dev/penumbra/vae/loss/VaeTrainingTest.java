@@ -155,14 +155,6 @@ final class VaeTrainingTest {
             WithLogScale other = new WithLogScale(new AutoencoderKL(SMALL), 0);
             other.loadParameters(manager, input(bytes.toByteArray()));
             assertEquals(-1.5f, scale(other));
-            byte[] changed = bytes.toByteArray();
-            changed[0] = 9;
-            assertEquals(
-                    "Cannot load WithLogScale: version must be 1, got 9",
-                    assertThrows(
-                                    MalformedModelException.class,
-                                    () -> other.loadParameters(manager, input(changed)))
-                            .getMessage());
         }
         assertEquals(
                 "initial must be finite, got NaN",

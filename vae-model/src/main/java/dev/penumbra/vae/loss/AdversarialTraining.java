@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.vae.loss;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
+import ai.djl.nn.convolutional.Conv2d;
+import ai.djl.training.GradientCollector;
+import ai.djl.training.Trainer;
+import ai.djl.training.dataset.Batch;
+import ai.djl.training.listener.TrainingListener.BatchData;
+import dev.penumbra.torch.NativeScalar;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * The training of an autoencoder against a discriminator, one step of each per batch.
+ *
+ * <p>\[ L_G = L + \lambda g, \qquad \lambda = w \min\left(10^4, \frac{\lVert \nabla_W R \rVert}{
+ * \lVert \nabla_W g \rVert + 10^{-4}}\right) \]
+ *
+ * <p>with the autoencoder's loss L and its reduced reconstruction term R, the generator's loss g
+ * and the weight W of the decoder's last layer. Each network has a trainer, hence an optimizer, of
+ * its own. The generator's gradient does not reach the weights of the discriminator, which are
+ * frozen meanwhile, nor the discriminator's gradient the autoencoder, whose reconstructions are
+ * detached. Both are judged with the same reconstructions. Before the start the discriminator is
+ * neither asked nor trained.
+ *
+ * <p>The autoencoder's listeners are told of each batch before its step, as in {@code EasyTrain}.
+ * One device only.
+ */
+public final class AdversarialTraining {
+
+    private static final double GUARD = 1e-4;
+    private static final double MAX_WEIGHT = 1e4;
+    private static final Shape ONE = new Shape(1, 1);
+
+    private final Trainer autoencoder;
+    private final Trainer discriminator;
+    private final VaeLoss loss;
+    private final AdversarialConfig config;
+    private final WithLastLayer block;
+    private final List<Parameter> judging;
+
+    /**
+     * Begins.
+     *
+     * @param autoencoder the initialised trainer of a model whose block is a {@link WithLastLayer},
+     *     alone or in a {@link WithLogScale}, and whose loss is a {@link VaeLoss}
+     * @param discriminator the initialised trainer of a model from images; (N, C, H, W) to logits;
+     *     its loss is not used
+     * @param config the settings
+     */
+    public AdversarialTraining(
+            Trainer autoencoder, Trainer discriminator, AdversarialConfig config) {
+        this.autoencoder = Objects.requireNonNull(autoencoder, "autoencoder");
+        this.discriminator = Objects.requireNonNull(discriminator, "discriminator");
+        this.config = Objects.requireNonNull(config, "config");
+        if (!(autoencoder.getLoss() instanceof VaeLoss own)) {
+            throw new IllegalArgumentException(
+                    "the autoencoder's loss must be a VaeLoss, got "
+                            + autoencoder.getLoss().getClass().getSimpleName());
+        }
+        loss = own;
+        block = lastLayer(autoencoder.getModel().getBlock());
+        if (autoencoder.getDevices().length != 1) {
+            throw new IllegalArgumentException(
+                    "devices must be one, got " + autoencoder.getDevices().length);
+        }
+        if (!loss.counting()) {
+            throw new IllegalStateException(
+                    "The loss does not know the step: add steps() to the training's listeners");
+        }
+        judging = new ArrayList<>();
+        for (Parameter parameter : discriminator.getModel().getBlock().getParameters().values()) {
+            if (parameter.requiresGradient()) {
+                judging.add(parameter);
+            }
+        }
+    }
+
+    private static WithLastLayer lastLayer(Block block) {
+        Block inside = block instanceof WithLogScale scaled ? scaled.inner() : block;
+        if (inside instanceof WithLastLayer layer) {
+            return layer;
+        }
+        throw new IllegalArgumentException(
+                "the autoencoder's block must be a WithLastLayer, got "
+                        + inside.getClass().getSimpleName());
+    }
+
+    /**
+     * Trains both on a batch. The batch stays the caller's.
+     *
+     * @param batch the batch, whose data are the images; (N, C, H, W)
+     * @return the parts of both losses
+     */
+    public AdversarialValues step(Batch batch) {
+        NDArray images = batch.getData().singletonOrThrow();
+        boolean started = loss.step() >= config.start();
+        try (NDManager scope = images.getManager().newSubManager()) {
+            NDArray input = VaeLoss.view(images, scope);
+            List<NDArray> scalars = new ArrayList<>();
+            NDList predictions;
+            VaeLoss.Parts parts;
+            try (GradientCollector collector = autoencoder.newGradientCollector()) {
+                predictions = autoencoder.forward(new NDList(input));
+                parts = generate(collector, input, predictions, started, scalars);
+            }
+            notify(batch, predictions);
+            autoencoder.step();
+            if (started) {
+                try (GradientCollector collector = discriminator.newGradientCollector()) {
+                    judge(collector, input, predictions.get(0), scalars);
+                }
+                discriminator.step();
+            }
+            return values(parts, scalars, started);
+        }
+    }
+
+    /** The backward pass of the autoencoder: once through it, with a gradient for its output. */
+    private VaeLoss.Parts generate(
+            GradientCollector collector,
+            NDArray images,
+            NDList predictions,
+            boolean started,
+            List<NDArray> scalars) {
+        VaeLoss.requireOutputs(predictions);
+        NDArray output = predictions.get(0);
+        NDArray copy = leaf(output);
+        NDList changed = new NDList(predictions);
+        changed.set(0, copy);
+        VaeLoss.Parts parts = loss.parts(images, changed);
+        collector.backward(parts.reconstruction());
+        NDArray gradient = copy.getGradient();
+        scalars.add(parts.reconstruction());
+        scalars.add(parts.kl());
+        if (started) {
+            NDArray judged = leaf(output);
+            NDArray generator = ask(collector, judged);
+            NDArray opposed = judged.getGradient();
+            NDArray weight = weight(collector, predictions.get(2), gradient, opposed);
+            gradient = gradient.add(opposed.mul(weight));
+            scalars.add(generator);
+            scalars.add(weight);
+        }
+        collector.backward(output.mul(gradient).sum().add(parts.weightedKl()));
+        return parts;
+    }
+
+    /** The generator's loss and its gradient at the reconstructions. */
+    private NDArray ask(GradientCollector collector, NDArray judged) {
+        judging.forEach(parameter -> parameter.freeze(true));
+        try {
+            NDArray logits = discriminator.forward(new NDList(judged)).singletonOrThrow();
+            NDArray generator = config.loss().generator(logits);
+            collector.backward(generator);
+            return generator;
+        } finally {
+            judging.forEach(parameter -> parameter.freeze(false));
+        }
+    }
+
+    /** The weight of the generator's loss. */
+    private NDArray weight(
+            GradientCollector collector, NDArray hidden, NDArray gradient, NDArray opposed) {
+        NDManager scope = hidden.getManager();
+        if (!config.adaptive()) {
+            return NativeScalar.of(scope, config.weight(), hidden.getDataType());
+        }
+        NDArray ratio =
+                norm(collector, hidden, gradient)
+                        .div(Differentiable.plus(norm(collector, hidden, opposed), GUARD));
+        return Differentiable.times(ratio.clip(0, MAX_WEIGHT), config.weight());
+    }
+
+    /** The norm of the gradient of the last layer's weight, for one of the layer's output. */
+    private NDArray norm(GradientCollector collector, NDArray hidden, NDArray gradient) {
+        NDArray weight = block.lastWeight().getArray().stopGradient();
+        weight.attach(hidden.getManager());
+        NDArray leaf = leaf(weight);
+        Shape outputs = new Shape(leaf.getShape().get(0));
+        NDArray none = hidden.getManager().zeros(outputs, leaf.getDataType(), leaf.getDevice());
+        NDArray output =
+                Conv2d.conv2d(hidden.stopGradient(), leaf, none, ONE, ONE, ONE).singletonOrThrow();
+        collector.backward(output.mul(gradient).sum());
+        return leaf.getGradient().square().sum().sqrt();
+    }
+
+    private void judge(
+            GradientCollector collector, NDArray images, NDArray output, List<NDArray> scalars) {
+        NDArray real = discriminator.forward(new NDList(images)).singletonOrThrow();
+        NDList detached = new NDList(output.stopGradient());
+        NDArray fake = discriminator.forward(detached).singletonOrThrow();
+        NDArray judged = config.loss().discriminator(real, fake);
+        collector.backward(judged);
+        scalars.add(judged);
+        scalars.add(real.mean());
+        scalars.add(fake.mean());
+    }
+
+    /** The array as the beginning of a graph of its own. */
+    private static NDArray leaf(NDArray array) {
+        NDArray leaf = array.stopGradient();
+        leaf.setRequiresGradient(true);
+        return leaf;
+    }
+
+    private void notify(Batch batch, NDList predictions) {
+        var device = autoencoder.getDevices()[0];
+        BatchData data =
+                new BatchData(batch, Map.of(device, batch.getData()), Map.of(device, predictions));
+        autoencoder.notifyListeners(listener -> listener.onTrainingBatch(autoencoder, data));
+    }
+
+    private AdversarialValues values(VaeLoss.Parts parts, List<NDArray> scalars, boolean started) {
+        double[] numbers = VaeLoss.numbers(scalars.toArray(new NDArray[0]));
+        double total = numbers[0] + parts.weight() * numbers[1];
+        VaeLossValues own = parts.values(total, numbers[0], numbers[1]);
+        loss.record(own);
+        if (!started) {
+            double none = Double.NaN;
+            return new AdversarialValues(own, none, none, none, none, none);
+        }
+        return new AdversarialValues(
+                own, numbers[2], numbers[3], numbers[4], numbers[5], numbers[6]);
+    }
+}
