@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.vae.pretrained;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Parameter;
+import dev.penumbra.safetensors.SafetensorsFile;
+import dev.penumbra.safetensors.SafetensorsWriter;
+import dev.penumbra.safetensors.TensorMismatchException;
+import dev.penumbra.safetensors.TypeConversion;
+import dev.penumbra.vae.AutoencoderKL;
+import dev.penumbra.vae.ParameterNames;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * A safetensors file with the weights of an {@link AutoencoderKL}, under the names of diffusers or
+ * of latent diffusion.
+ *
+ * <p>Files are read whose names have no prefix, that of a full checkpoint of latent diffusion,
+ * {@code first_stage_model.}, or {@code vae.}. Tensors without the prefix, losses ({@code loss.})
+ * and averages ({@code model_ema.}) belong to something else and are not read. The layers of
+ * self-attention may be matrices or convolutions in any of them.
+ */
+public final class VaeWeightsFile {
+
+    private static final Map<String, String> METADATA = Map.of("format", "pt");
+
+    private VaeWeightsFile() {}
+
+    /**
+     * Reads weights into a model. On failure its weights are as they were.
+     *
+     * @param path the file
+     * @param model the model, with initialised weights
+     * @param conversion which types are converted to those of the model's weights
+     * @return what was found
+     * @throws TensorMismatchException if the file does not have exactly the model's weights; the
+     *     message lists all differences
+     * @throws IOException if the file cannot be read
+     * @throws IllegalStateException if the model has no weights yet
+     */
+    public static LoadedWeights load(Path path, AutoencoderKL model, TypeConversion conversion)
+            throws IOException {
+        Map<String, NDArray> weights = weights(model);
+        try (SafetensorsFile file = SafetensorsFile.open(path)) {
+            int levels = model.config().levels();
+            Layout layout = Layout.of(path, file.tensors().keySet(), weights.keySet(), levels);
+            Map<String, NDArray> named = new LinkedHashMap<>();
+            weights.forEach((name, array) -> named.put(layout.nameOf(name, levels), array));
+            WeightsReader reader = new WeightsReader(file, layout, conversion);
+            reader.read(named);
+            return new LoadedWeights(layout.family(), layout.prefix(), reader.unread());
+        }
+    }
+
+    /**
+     * Writes the weights of a model. The file appears complete or not at all, and is the one that
+     * PyTorch's libraries write of the same weights.
+     *
+     * @param path the file, replaced if it exists
+     * @param model the model, with initialised weights
+     * @param family the names in the file
+     * @throws IOException if the file cannot be written; it is as it was before
+     * @throws IllegalStateException if the model has no weights yet
+     */
+    public static void save(Path path, AutoencoderKL model, KeyFamily family) throws IOException {
+        int levels = model.config().levels();
+        Map<String, NDArray> named = new LinkedHashMap<>();
+        Map<String, NDArray> views = new LinkedHashMap<>();
+        try {
+            weights(model)
+                    .forEach(
+                            (name, array) -> {
+                                String key = family.nameOf(name, levels);
+                                Shape shape = family.shapeOf(array.getShape());
+                                if (shape.equals(array.getShape())) {
+                                    named.put(key, array);
+                                } else {
+                                    views.put(key, array.reshape(shape));
+                                }
+                            });
+            named.putAll(views);
+            SafetensorsWriter.write(path, named, METADATA);
+        } finally {
+            views.values().forEach(NDArray::close);
+        }
+    }
+
+    /** The weights by the names of diffusers. */
+    static Map<String, NDArray> weights(AutoencoderKL model) {
+        Objects.requireNonNull(model, "model");
+        Map<String, NDArray> weights = new LinkedHashMap<>();
+        for (Map.Entry<String, Parameter> entry : ParameterNames.parameters(model).entrySet()) {
+            if (!entry.getValue().isInitialized()) {
+                throw new IllegalStateException(
+                        "The model has no weights yet: call initialize(...) before");
+            }
+            weights.put(entry.getKey(), entry.getValue().getArray());
+        }
+        return weights;
+    }
+}
