@@ -2,6 +2,7 @@
 package dev.penumbra.vae.tiling;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import dev.penumbra.vae.AutoencoderKLConfig;
 
@@ -27,8 +28,13 @@ final class Checks {
                 latents.get(3) * scale);
     }
 
-    /** Parts leave nothing for a backward pass. */
-    static void requireNoGradient(String name, NDArray array) {
+    /** Checks the type, as others cannot be made, and that no gradient is expected. */
+    static void requirePlain(String name, NDArray array) {
+        DataType type = array.getDataType();
+        if (type != DataType.FLOAT16 && type != DataType.FLOAT32 && type != DataType.FLOAT64) {
+            throw new IllegalArgumentException(
+                    name + " must be of type float16, float32 or float64, got " + type);
+        }
         if (array.hasGradient()) {
             throw new IllegalArgumentException(
                     name + " must be without gradient, got one that requires it");

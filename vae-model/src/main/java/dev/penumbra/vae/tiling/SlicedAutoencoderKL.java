@@ -14,7 +14,10 @@ import java.util.function.UnaryOperator;
  * An autoencoder that takes some samples of a batch at a time, without gradients, so that the
  * memory of activations does not grow with the batch.
  *
- * <p>Results are those of {@link AutoencoderKL} on each slice, bit for bit.
+ * <p>Slices of at least two samples give the results of {@link AutoencoderKL} on the whole batch,
+ * bit for bit on a CPU; so that none of them has one sample only, the last may begin with a sample
+ * that is already there. PyTorch has other kernels for single small samples, so that slices of one
+ * sample are the model's results for that sample, and those of the batch up to rounding.
  */
 public final class SlicedAutoencoderKL {
 
@@ -50,7 +53,7 @@ public final class SlicedAutoencoderKL {
      */
     public NDArray moments(ParameterStore store, NDArray images) {
         Shape shape = model.getOutputShapes(new Shape[] {images.getShape()})[1];
-        Checks.requireNoGradient("images", images);
+        Checks.requirePlain("images", images);
         return sliced(images, shape, slice -> model.moments(store, slice, false));
     }
 
@@ -75,15 +78,17 @@ public final class SlicedAutoencoderKL {
      */
     public NDArray decode(ParameterStore store, NDArray latents) {
         Shape shape = Checks.decoded(model.config(), latents.getShape());
-        Checks.requireNoGradient("latents", latents);
+        Checks.requirePlain("latents", latents);
         return sliced(latents, shape, slice -> model.decode(store, slice, false));
     }
 
     private NDArray sliced(NDArray batch, Shape shape, UnaryOperator<NDArray> pass) {
         NDArray result = batch.getManager().create(shape, batch.getDataType(), batch.getDevice());
         try {
+            long least = Math.min(sliceSize, 2);
             for (long from = 0; from < shape.get(0); from += sliceSize) {
-                NDIndex part = new NDIndex("{}:{}", from, Math.min(from + sliceSize, shape.get(0)));
+                long to = Math.min(from + sliceSize, shape.get(0));
+                NDIndex part = new NDIndex("{}:{}", Math.max(0, Math.min(from, to - least)), to);
                 try (NDArray slice = batch.get(part);
                         NDArray output = pass.apply(slice);
                         NDArray plain = output.stopGradient()) {

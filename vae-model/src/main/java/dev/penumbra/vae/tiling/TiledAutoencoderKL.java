@@ -26,9 +26,9 @@ import java.util.Objects;
  * borders of the image only; attention goes through all keys in parts.
  *
  * <p>Memory is a few tiles of the widest activation, the images themselves and the weights.
- * Activations between operations are in temporary files, three of the largest at a time, which are
- * gone when a call returns. Where the folder of temporary files is itself in memory, {@link
- * #withFolder} names another. Samples of a batch are taken one by one.
+ * Activations between operations are in temporary files, three of one resolution at a time and
+ * five where there is attention, which are gone when a call returns. Where the folder of temporary
+ * files is itself in memory, {@link #withFolder} names another. Samples of a batch are taken one by one.
  */
 public final class TiledAutoencoderKL {
 
@@ -78,7 +78,7 @@ public final class TiledAutoencoderKL {
      */
     public NDArray moments(ParameterStore store, NDArray images) throws IOException {
         Shape moments = model.getOutputShapes(new Shape[] {images.getShape()})[1];
-        Checks.requireNoGradient("images", images);
+        Checks.requirePlain("images", images);
         List<Block> links = new ArrayList<>(Children.all(Children.get(model, "encoder")));
         Children.find(model, "quant_conv").ifPresent(links::add);
         long scale = model.config().scale();
@@ -110,7 +110,7 @@ public final class TiledAutoencoderKL {
     public NDArray decode(ParameterStore store, NDArray latents) throws IOException {
         Shape shape = latents.getShape();
         Shape images = Checks.decoded(model.config(), shape);
-        Checks.requireNoGradient("latents", latents);
+        Checks.requirePlain("latents", latents);
         List<Block> links = new ArrayList<>();
         Children.find(model, "post_quant_conv").ifPresent(links::add);
         links.addAll(Children.all(Children.get(model, "decoder")));
