@@ -26,9 +26,9 @@ import java.util.Objects;
  * borders of the image only; attention goes through all keys in parts.
  *
  * <p>Memory is a few tiles of the widest activation, the images themselves and the weights.
- * Activations between operations are in temporary files, three of one resolution at a time and
- * five where there is attention, which are gone when a call returns. Where the folder of temporary
- * files is itself in memory, {@link #withFolder} names another. Samples of a batch are taken one by one.
+ * Activations between operations are in temporary files, three of one resolution at a time and five
+ * where there is attention, which are gone when a call returns. Where the folder of temporary files
+ * is itself in memory, {@link #withFolder} names another. Samples of a batch are taken one by one.
  */
 public final class TiledAutoencoderKL {
 

@@ -44,8 +44,7 @@ final class Models {
         double middle = norm ? 1 : 0;
         return (manager, s, type) -> {
             Random random = new Random(name.hashCode());
-            double[] values =
-                    random.doubles(s.size(), middle - spread, middle + spread).toArray();
+            double[] values = random.doubles(s.size(), middle - spread, middle + spread).toArray();
             return copy(manager, values, s, type);
         };
     }
@@ -74,8 +73,7 @@ final class Models {
             throw new AssertionError(expected.getShape() + " and " + actual.getShape());
         }
         NDArray wide = expected.toType(DataType.FLOAT64, false);
-        double largest =
-                wide.sub(actual.toType(DataType.FLOAT64, false)).abs().max().getDouble();
+        double largest = wide.sub(actual.toType(DataType.FLOAT64, false)).abs().max().getDouble();
         return largest / (wide.max().getDouble() - wide.min().getDouble());
     }
 }

@@ -37,9 +37,7 @@ final class PartsTest {
             double mean = values.mean().getDouble();
             assertEquals(mean, statistics.mean(group), 1e-9);
             assertEquals(
-                    values.sub(mean).square().mean().getDouble(),
-                    statistics.variance(group),
-                    1e-9);
+                    values.sub(mean).square().mean().getDouble(), statistics.variance(group), 1e-9);
         }
     }
 
@@ -81,8 +79,7 @@ final class PartsTest {
         NDArray batch = manager.arange(0, 12, 1, DataType.FLOAT32).reshape(2, 1, 2, 3);
         Image image = new Image(batch, 1, 4, 5);
         assertEquals(new Shape(1, 1, 4, 5), image.shape());
-        NDArray expected =
-                manager.create(new float[] {9, 10, 11, 11, 11, 9, 10, 11, 11, 11});
+        NDArray expected = manager.create(new float[] {9, 10, 11, 11, 11, 9, 10, 11, 11, 11});
         assertEquals(expected.reshape(1, 1, 2, 5), image.rows(manager, 1, 3));
         assertEquals(expected.reshape(1, 1, 2, 5), image.rows(manager, 2, 4));
     }

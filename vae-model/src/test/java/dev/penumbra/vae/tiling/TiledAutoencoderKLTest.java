@@ -24,6 +24,8 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -83,8 +85,15 @@ final class TiledAutoencoderKLTest {
     /** From tiles of one row to a single tile; the attention has 270 tokens, also in parts. */
     @ParameterizedTest
     @CsvSource({
-        "all, 1", "all, 5", "all, 12", "all, 17", "all, 200", "no quant, 12", "middle only, 12",
-        "no attention, 12", "one level, 9"
+        "all, 1",
+        "all, 5",
+        "all, 12",
+        "all, 17",
+        "all, 200",
+        "no quant, 12",
+        "middle only, 12",
+        "no attention, 12",
+        "one level, 9"
     })
     void doublePrecision_isTheUntiledPass(String structure, int tileSize) throws IOException {
         AutoencoderKLConfig config = structure(structure);
@@ -125,8 +134,7 @@ final class TiledAutoencoderKLTest {
                         : AutoencoderKLConfig.cifar10();
         long channels = config.inChannels();
         double encoded = encoded(config, DataType.FLOAT32, 16, 1, channels, 64, 48);
-        double decoded =
-                decoded(config, DataType.FLOAT32, 16, 1, config.latentChannels(), 12, 16);
+        double decoded = decoded(config, DataType.FLOAT32, 16, 1, config.latentChannels(), 12, 16);
         assertEquals(0, encoded, 1e-5);
         assertEquals(0, decoded, 1e-5);
     }
@@ -151,23 +159,44 @@ final class TiledAutoencoderKLTest {
         assertEquals(expected.logVar(), actual.logVar());
     }
 
-    /** Only the result stays, and no file; weights that are trained leave no graph either. */
+    /** Only the result stays, and no file. */
     @Test
     void pass_leavesNothingBehind() throws IOException {
         AutoencoderKL model = Models.random(Models.small(), manager, DataType.FLOAT32);
-        ParameterNames.parameters(model)
-                .values()
-                .forEach(parameter -> parameter.getArray().setRequiresGradient(true));
         TiledAutoencoderKL tiled = TiledAutoencoderKL.of(model, 4).withFolder(folder);
         int before = manager.getManagedArrays().size();
         try (NDManager scope = manager.newSubManager()) {
             tiled.moments(store, scope.ones(new Shape(2, 3, 8, 8)));
-            NDArray decoded = tiled.decode(store, scope.ones(new Shape(2, 2, 3, 3)));
+            tiled.decode(store, scope.ones(new Shape(2, 2, 3, 3)));
             assertEquals(4, scope.getManagedArrays().size());
-            assertFalse(decoded.hasGradient());
         }
         assertEquals(before, manager.getManagedArrays().size());
         assertEquals(0, files());
+    }
+
+    /** Threads other than the one that loaded the engine record gradients. */
+    @Test
+    void trainedWeights_onAThreadThatRecords_leaveNoGraph() throws Exception {
+        AutoencoderKL model = Models.random(Models.small(), manager, DataType.FLOAT32);
+        NDArray latents = Models.images(manager, DataType.FLOAT32, 1, 2, 6, 5);
+        TiledAutoencoderKL tiled = TiledAutoencoderKL.of(model, 4).withFolder(folder);
+        SlicedAutoencoderKL sliced = SlicedAutoencoderKL.of(model, 1);
+        NDArray expected = tiled.decode(store, latents);
+        NDArray slices = sliced.decode(store, latents);
+        ParameterNames.parameters(model)
+                .values()
+                .forEach(parameter -> parameter.getArray().setRequiresGradient(true));
+        ExecutorService thread = Executors.newSingleThreadExecutor();
+        try {
+            NDArray actual = thread.submit(() -> tiled.decode(store, latents)).get();
+            assertEquals(expected, actual);
+            assertFalse(actual.hasGradient());
+            NDArray sliceByThread = thread.submit(() -> sliced.decode(store, latents)).get();
+            assertEquals(slices, sliceByThread);
+            assertFalse(sliceByThread.hasGradient());
+        } finally {
+            thread.shutdown();
+        }
     }
 
     /** The files in the folder, and those that are open although their name is gone. */
@@ -197,8 +226,7 @@ final class TiledAutoencoderKLTest {
     void failure_leavesNothingBehind() throws IOException {
         AutoencoderKL model = Models.random(Models.small(), manager, DataType.FLOAT32);
         var conv =
-                ParameterNames.parameters(model)
-                        .get("decoder.up_blocks.1.resnets.0.conv1.weight");
+                ParameterNames.parameters(model).get("decoder.up_blocks.1.resnets.0.conv1.weight");
         conv.close();
         conv.setInitializer((m, s, t) -> m.zeros(s, DataType.FLOAT64));
         conv.initialize(manager, DataType.FLOAT64);
@@ -234,8 +262,7 @@ final class TiledAutoencoderKLTest {
         AutoencoderKL model =
                 Models.random(
                         Models.small().withOddSizes(OddSizes.REJECT), manager, DataType.FLOAT32);
-        assertRejected(
-                "tileSize must be at least 1, got 0", () -> TiledAutoencoderKL.of(model, 0));
+        assertRejected("tileSize must be at least 1, got 0", () -> TiledAutoencoderKL.of(model, 0));
         TiledAutoencoderKL tiled = TiledAutoencoderKL.of(model, 4);
         assertRejected(
                 "height and width must be positive multiples of 4, got (1, 3, 8, 6)",

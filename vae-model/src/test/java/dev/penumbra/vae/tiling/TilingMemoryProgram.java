@@ -56,9 +56,7 @@ public final class TilingMemoryProgram {
             AutoencoderKL model, ParameterStore store, NDArray input, boolean encode, int tileSize)
             throws IOException {
         if (tileSize == 0) {
-            return encode
-                    ? model.moments(store, input, false)
-                    : model.decode(store, input, false);
+            return encode ? model.moments(store, input, false) : model.decode(store, input, false);
         }
         TiledAutoencoderKL tiled = TiledAutoencoderKL.of(model, tileSize);
         return encode ? tiled.moments(store, input) : tiled.decode(store, input);
