@@ -14,7 +14,8 @@ import dev.penumbra.torch.NeuralOps;
  */
 public final class GroupNorm extends VaeBlock {
 
-    private static final double EPSILON = 1e-6;
+    /** The number under the root, \(10^{-6}\), as everywhere in the autoencoder. */
+    public static final double EPSILON = 1e-6;
 
     private final long channels;
     private final long groups;

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.vae.tiling;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.index.NDIndex;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.training.ParameterStore;
+import dev.penumbra.vae.AutoencoderKL;
+import dev.penumbra.vae.DiagonalGaussian;
+import java.util.Objects;
+import java.util.function.UnaryOperator;
+
+/**
+ * An autoencoder that takes some samples of a batch at a time, without gradients, so that the
+ * memory of activations does not grow with the batch.
+ *
+ * <p>Slices of at least two samples give the results of {@link AutoencoderKL} on the whole batch,
+ * bit for bit on a CPU; so that none of them has one sample only, the last may begin with a sample
+ * that is already there. PyTorch has other kernels for single small samples, so that slices of one
+ * sample are the model's results for that sample, and those of the batch up to rounding.
+ */
+public final class SlicedAutoencoderKL {
+
+    private final AutoencoderKL model;
+    private final int sliceSize;
+
+    private SlicedAutoencoderKL(AutoencoderKL model, int sliceSize) {
+        this.model = model;
+        this.sliceSize = sliceSize;
+    }
+
+    /**
+     * Makes a sliced view of a model.
+     *
+     * @param model the model, whose weights are initialised
+     * @param sliceSize the most samples at a time, at least 1
+     * @return the view
+     */
+    public static SlicedAutoencoderKL of(AutoencoderKL model, int sliceSize) {
+        Objects.requireNonNull(model, "model");
+        if (sliceSize < 1) {
+            throw new IllegalArgumentException("sliceSize must be at least 1, got " + sliceSize);
+        }
+        return new SlicedAutoencoderKL(model, sliceSize);
+    }
+
+    /**
+     * The moments of the latents of images.
+     *
+     * @param store where the weights come from
+     * @param images the images; (N, C, H, W)
+     * @return the means and log-variances, on the manager of the images; (N, 2Z, h, w)
+     */
+    public NDArray moments(ParameterStore store, NDArray images) {
+        Shape shape = model.getOutputShapes(new Shape[] {images.getShape()})[1];
+        Checks.requirePlain("images", images);
+        return sliced(images, shape, slice -> model.moments(store, slice, false));
+    }
+
+    /**
+     * The posterior of the latents of images, with latent diffusion's limits of the log-variance.
+     *
+     * @param store where the weights come from
+     * @param images the images; (N, C, H, W)
+     * @return the posterior, on the manager of the images; (N, Z, h, w)
+     */
+    public DiagonalGaussian encode(ParameterStore store, NDArray images) {
+        return DiagonalGaussian.ofMoments(moments(store, images));
+    }
+
+    /**
+     * The images of latents.
+     *
+     * @param store where the weights come from
+     * @param latents the latents; (N, Z, h, w)
+     * @return the images, on the manager of the latents; (N, C, H, W), where H and W are h and w
+     *     times the scale
+     */
+    public NDArray decode(ParameterStore store, NDArray latents) {
+        Shape shape = Checks.decoded(model.config(), latents.getShape());
+        Checks.requirePlain("latents", latents);
+        return sliced(latents, shape, slice -> model.decode(store, slice, false));
+    }
+
+    private NDArray sliced(NDArray batch, Shape shape, UnaryOperator<NDArray> pass) {
+        NDArray result = batch.getManager().create(shape, batch.getDataType(), batch.getDevice());
+        try {
+            long least = Math.min(sliceSize, 2);
+            for (long from = 0; from < shape.get(0); from += sliceSize) {
+                long to = Math.min(from + sliceSize, shape.get(0));
+                NDIndex part = new NDIndex("{}:{}", Math.max(0, Math.min(from, to - least)), to);
+                try (NDArray slice = batch.get(part);
+                        NDArray output = pass.apply(slice);
+                        NDArray plain = output.stopGradient()) {
+                    result.set(part, plain);
+                }
+            }
+            return result;
+        } catch (RuntimeException | Error e) {
+            result.close();
+            throw e;
+        }
+    }
+}
