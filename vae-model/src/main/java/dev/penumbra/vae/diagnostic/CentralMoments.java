@@ -39,7 +39,7 @@ final class CentralMoments {
             int start = batch.index(n, channel, 0);
             for (int i = start; i < start + places; i++) {
                 double d = batch.mean(i) - moments.mean;
-                double v = Math.exp(batch.logVar(i));
+                double v = batch.variance(i);
                 double square = d * d;
                 moments.second += square + v;
                 moments.third += d * (square + 3 * v);

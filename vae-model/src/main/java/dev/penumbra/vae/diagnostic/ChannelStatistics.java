@@ -21,7 +21,7 @@ final class ChannelStatistics {
             for (int i = start; i < start + places; i++) {
                 kl += batch.kl(i);
                 squaredMeans += batch.mean(i) * batch.mean(i);
-                variances += Math.exp(batch.logVar(i));
+                variances += batch.variance(i);
             }
         }
         elements += (double) batch.samples() * places;

@@ -20,7 +20,7 @@ import java.util.random.RandomGenerator;
  * @see <a href="https://arxiv.org/abs/1905.06922">Poole et al. (2019), On Variational Bounds of
  *     Mutual Information</a>, section 2
  * @see <a href="https://arxiv.org/abs/1802.04942">Chen et al. (2018), Isolating Sources of
- *     Disentanglement in VAEs</a>, appendix C, for the decomposition
+ *     Disentanglement in VAEs</a>, section 3, for the decomposition and the weighted minibatch
  */
 final class MutualInformationEstimate {
 
@@ -125,8 +125,8 @@ final class MutualInformationEstimate {
             logVar = new double[batch.samples() * channels];
             for (int i = 0; i < length; i++) {
                 mean[i] = batch.mean(i);
-                deviation[i] = Math.exp(0.5 * batch.logVar(i));
-                precision[i] = 1 / (deviation[i] * deviation[i]);
+                deviation[i] = Math.sqrt(batch.variance(i));
+                precision[i] = 1 / batch.variance(i);
                 logVar[i / places] += batch.logVar(i);
             }
         }

@@ -4,7 +4,6 @@ package dev.penumbra.vae.diagnostic;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import dev.penumbra.vae.loss.GaussianFormulas;
 
 /** The posteriors of a batch in double precision, in the order (N, Z, places). */
 final class PosteriorBatch {
@@ -14,6 +13,7 @@ final class PosteriorBatch {
     private final int places;
     private final double[] mean;
     private final double[] logVar;
+    private final double[] variance;
     private final double[] kl;
     private final long[] low;
     private final long[] high;
@@ -26,6 +26,7 @@ final class PosteriorBatch {
         int half = channels * places;
         mean = new double[samples * half];
         logVar = new double[samples * half];
+        variance = new double[samples * half];
         kl = new double[samples * half];
         low = new long[channels];
         high = new long[channels];
@@ -40,7 +41,9 @@ final class PosteriorBatch {
                 int at = n * half + i;
                 mean[at] = m;
                 logVar[at] = clamp.apply(s);
-                kl[at] = GaussianFormulas.kl(m, logVar[at]);
+                variance[at] = Math.exp(logVar[at]);
+                // One exponential for both; the cancellation near the prior is below 1e-15 nats.
+                kl[at] = 0.5 * (m * m + (variance[at] - 1) - logVar[at]);
             }
         }
         nonFinite = lost;
@@ -113,6 +116,10 @@ final class PosteriorBatch {
 
     double logVar(int index) {
         return logVar[index];
+    }
+
+    double variance(int index) {
+        return variance[index];
     }
 
     double kl(int index) {

@@ -28,7 +28,7 @@ public record WarningLimits(
 
     /**
      * The limits of the literature where there are any: a variance of 0.01 (Burda et al.) and 0.1
-     * nats per channel (Vahdat and Kautz); a scale of 5, which the latents of Stable Diffusion just
+     * nats per channel (the code of NVAE); a scale of 5, which the latents of Stable Diffusion just
      * exceed; and a share of 0.01.
      *
      * @return the limits
