@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.vae.diagnostic;
+
+/** What is gathered over an epoch. */
+record EpochStatistics(int epoch, LossStatistics losses, PosteriorStatistics posterior) {
+
+    static EpochStatistics begin(int epoch) {
+        return new EpochStatistics(epoch, new LossStatistics(), new PosteriorStatistics());
+    }
+
+    EpochReport report(WarningLimits limits) {
+        LossReport parts = losses.losses();
+        SpikeReport spikes = losses.spikes();
+        PosteriorReport posteriors = posterior.report(limits.activeVariance());
+        return new EpochReport(
+                epoch, parts, posteriors, spikes, Warnings.of(limits, parts, posteriors, spikes));
+    }
+
+    void write(DoubleWriter out) {
+        out.put(epoch);
+        losses.write(out);
+        posterior.write(out);
+    }
+
+    static EpochStatistics read(DoubleReader in) {
+        int epoch = (int) in.next();
+        LossStatistics losses = LossStatistics.read(in);
+        return new EpochStatistics(epoch, losses, PosteriorStatistics.read(in));
+    }
+}

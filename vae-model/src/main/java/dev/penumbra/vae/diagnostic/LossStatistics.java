@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.vae.diagnostic;
+
+/** The parts of the loss and the spikes over an epoch. */
+final class LossStatistics {
+
+    private double steps;
+    private double nonFinite;
+    private double reconstruction;
+    private double kl;
+    private double spikes;
+    private double spikeStep;
+    private double spikeKl;
+    private double spikeExcess;
+
+    void add(StepLosses losses) {
+        steps++;
+        if (Double.isFinite(losses.reconstruction()) && Double.isFinite(losses.kl())) {
+            reconstruction += losses.reconstruction();
+            kl += losses.kl();
+        } else {
+            nonFinite++;
+        }
+    }
+
+    void addSpike(long step, double divergence, double excess) {
+        spikes++;
+        if (excess > spikeExcess) {
+            spikeStep = step;
+            spikeKl = divergence;
+            spikeExcess = excess;
+        }
+    }
+
+    LossReport losses() {
+        double finite = Math.max(1, steps - nonFinite);
+        return new LossReport((long) steps, (long) nonFinite, reconstruction / finite, kl / finite);
+    }
+
+    SpikeReport spikes() {
+        return new SpikeReport((long) spikes, (long) spikeStep, spikeKl, spikeExcess);
+    }
+
+    void write(DoubleWriter out) {
+        out.put(steps).put(nonFinite).put(reconstruction).put(kl);
+        out.put(spikes).put(spikeStep).put(spikeKl).put(spikeExcess);
+    }
+
+    static LossStatistics read(DoubleReader in) {
+        LossStatistics statistics = new LossStatistics();
+        statistics.steps = in.next();
+        statistics.nonFinite = in.next();
+        statistics.reconstruction = in.next();
+        statistics.kl = in.next();
+        statistics.spikes = in.next();
+        statistics.spikeStep = in.next();
+        statistics.spikeKl = in.next();
+        statistics.spikeExcess = in.next();
+        return statistics;
+    }
+}

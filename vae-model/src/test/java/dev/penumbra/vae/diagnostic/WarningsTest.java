@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.vae.diagnostic;
+
+import static dev.penumbra.vae.diagnostic.Warning.ALL_CHANNELS;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+final class WarningsTest {
+
+    private static final WarningLimits LIMITS = WarningLimits.defaults();
+    private static final LossReport LOSSES = new LossReport(10, 0, 1, 2);
+    private static final SpikeReport CALM = new SpikeReport(0, 0, 0, 0);
+    private static final ChannelReport HEALTHY = channel(3, 0.5, 1, 0.5);
+
+    private static ChannelReport channel(double kl, double variance, double signal, double noise) {
+        return new ChannelReport(
+                kl,
+                1,
+                new Activity(variance, variance > LIMITS.activeVariance(), 0, 4),
+                new AggregatedPosterior(0, 1, 0, signal, noise),
+                new Saturation(0, 0));
+    }
+
+    private static ChannelReport saturated(double low, double high) {
+        return new ChannelReport(
+                HEALTHY.kl(),
+                1,
+                HEALTHY.activity(),
+                HEALTHY.aggregated(),
+                new Saturation(low, high));
+    }
+
+    private static PosteriorReport posterior(long samples, ChannelReport... channels) {
+        double kl = Arrays.stream(channels).mapToDouble(ChannelReport::kl).sum();
+        return new PosteriorReport(
+                samples, 0, kl, new MutualInformation(0, 0, 0, 0), List.of(channels));
+    }
+
+    private static void assertWarnings(PosteriorReport posterior, Warning... expected) {
+        assertEquals(List.of(expected), Warnings.of(LIMITS, LOSSES, posterior, CALM));
+    }
+
+    @Test
+    void healthyEpoch_hasNone() {
+        assertWarnings(posterior(8, HEALTHY, HEALTHY));
+    }
+
+    @Test
+    void emptyEpoch_hasNone() {
+        assertWarnings(posterior(0));
+    }
+
+    @Test
+    void collapsedChannel_isReported() {
+        assertWarnings(
+                posterior(8, HEALTHY, channel(0.1, 0.01, 0, 1)),
+                new Warning(
+                        WarningCode.COLLAPSED_CHANNEL,
+                        1,
+                        "channel 1 has collapsed to the prior: its KL is 0.1000 nats (at most"
+                                + " 0.1000) and its posterior means vary by 0.01000 over the data"
+                                + " (at most 0.01000); lower the KL weight, let it rise from 0 or"
+                                + " use free bits per channel"));
+    }
+
+    @Test
+    void channelWithLittleDivergenceThatIsActive_isNotReported() {
+        assertWarnings(posterior(8, HEALTHY, channel(0.05, 0.0101, 0.1, 1)));
+    }
+
+    @Test
+    void allChannelsCollapsed_areReportedOnce() {
+        assertWarnings(
+                posterior(8, channel(0.01, 0, 0, 1), channel(0.025, 0.001, 0, 1)),
+                new Warning(
+                        WarningCode.POSTERIOR_COLLAPSE,
+                        ALL_CHANNELS,
+                        "all 2 channels have collapsed to the prior: the KL is 0.03500 nats in"
+                                + " total and at most 0.1000 in each; lower the KL weight, let it"
+                                + " rise from 0 or use free bits"));
+    }
+
+    @Test
+    void inactiveChannelThatCosts_isReported() {
+        assertWarnings(
+                posterior(8, channel(2, 0.004, 0.7, 1), HEALTHY),
+                new Warning(
+                        WarningCode.INACTIVE_CHANNEL,
+                        0,
+                        "channel 0 has nearly the same posterior for all samples: it costs 2.000"
+                                + " nats of KL while its posterior means vary by 0.004000 over the"
+                                + " data (at most 0.01000); train on, and if it stays so lower the"
+                                + " KL weight or use fewer channels"));
+    }
+
+    /** The variance of one sample is unknown. */
+    @Test
+    void oneSample_hasNoActivityToReport() {
+        assertWarnings(posterior(1, channel(0, 0, 0, 1), HEALTHY));
+    }
+
+    @Test
+    void explodingMean_isReported() {
+        assertWarnings(
+                posterior(8, channel(3, 0.5, 5, 5), channel(900, 77, 8.76, 0.01)),
+                new Warning(
+                        WarningCode.EXPLODING_MEAN,
+                        1,
+                        "channel 1 has posterior means far from the prior: their root mean square"
+                                + " is 8.760 (at most 5.000); raise the KL weight, or shift and"
+                                + " scale the latents before another model uses them"));
+    }
+
+    @Test
+    void explodingVariance_isReported() {
+        assertWarnings(
+                posterior(8, channel(900, 0.5, 0.1, 22026.5)),
+                new Warning(
+                        WarningCode.EXPLODING_VARIANCE,
+                        0,
+                        "channel 0 has posteriors far wider than the prior: the root mean square of"
+                                + " their standard deviations is 2.203e+04 (at most 5.000); lower"
+                                + " the learning rate, clip the gradients or lower the upper limit"
+                                + " of the log-variance"));
+    }
+
+    @Test
+    void saturatedClamp_isReportedInBothDirections() {
+        assertWarnings(
+                posterior(8, saturated(0.01, 0.01), saturated(0.25, 0.5)),
+                new Warning(
+                        WarningCode.CLAMP_LOW,
+                        1,
+                        "channel 1 has 25.00 % of its log-variances at the lower limit (at most"
+                                + " 1.000 %), where a hard clamp has no gradient; raise the KL"
+                                + " weight or use a soft clamp"),
+                new Warning(
+                        WarningCode.CLAMP_HIGH,
+                        1,
+                        "channel 1 has 50.00 % of its log-variances at the upper limit (at most"
+                                + " 1.000 %), where a hard clamp has no gradient; lower the"
+                                + " learning rate, clip the gradients or use a soft clamp"));
+    }
+
+    @Test
+    void spikes_areReported() {
+        Warning expected =
+                new Warning(
+                        WarningCode.KL_SPIKE,
+                        ALL_CHANNELS,
+                        "the KL had 3 spikes, the largest at step 120 with 812.5 nats, 41.20"
+                                + " spreads above the running median; clip the gradients, lower the"
+                                + " learning rate or let the KL weight rise more slowly");
+        assertEquals(
+                List.of(expected),
+                Warnings.of(
+                        LIMITS,
+                        LOSSES,
+                        posterior(8, HEALTHY),
+                        new SpikeReport(3, 120, 812.5, 41.2)));
+    }
+
+    @Test
+    void nonFiniteSteps_areReported() {
+        PosteriorReport lost =
+                new PosteriorReport(0, 1, 0, new MutualInformation(0, 0, 0, 0), List.of());
+        Warning expected =
+                new Warning(
+                        WarningCode.NON_FINITE,
+                        ALL_CHANNELS,
+                        "the loss was not finite in 2 of 10 steps and the moments in 1; lower the"
+                                + " learning rate, clip the gradients or compute in float32");
+        assertEquals(
+                List.of(expected), Warnings.of(LIMITS, new LossReport(10, 2, 1, 2), lost, CALM));
+        assertEquals(
+                expected.message().replace("in 2 of", "in 0 of"),
+                Warnings.of(LIMITS, LOSSES, lost, CALM).get(0).message());
+        assertEquals(
+                expected.message().replace("moments in 1", "moments in 0"),
+                Warnings.of(LIMITS, new LossReport(10, 2, 1, 2), posterior(8, HEALTHY), CALM)
+                        .get(0)
+                        .message());
+    }
+}
