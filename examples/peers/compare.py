@@ -5,6 +5,7 @@
 update    one update of the average: examples/run benchmark and ema_update.py
 averages  four averages in one listener beside four listeners, and the guard against values that are
           not finite beside the update it guards; no peer
+vae       one training step of the small KL-VAE: examples/run benchmark and vae_step.py
 training  seconds per epoch of the whole program, evaluation excluded: examples/run cifar10 and
           train_cifar10.py
 
@@ -116,6 +117,22 @@ def averages(args: argparse.Namespace) -> None:
     table(f"one update, {args.threads} threads", "µs", rows, ("first", "second"))
 
 
+def vae(args: argparse.Namespace) -> None:
+    threads = ["--threads", str(args.threads)]
+    ours = Program([str(LAUNCHER), "benchmark", *threads])
+    peer = Program([sys.executable, str(HERE / "vae_step.py"), *threads])
+    times, memory = ([], []), ([], [])
+    for _ in range(args.rounds):
+        for i, program in enumerate((ours, peer)):
+            answer = program.measure(case="vae", warmup=3, repeats=15)
+            times[i].append(answer["median_us"] / 1000)
+            memory[i].append(answer["peak_mb"])
+    ours.close()
+    peer.close()
+    table(f"one step, {args.threads} threads", "ms", [("KL-VAE", *times)])
+    table("peak memory of the process", "MiB", [("KL-VAE", *memory)])
+
+
 def median_seconds(lines: list[str]) -> float:
     """Returns the median over the epochs but the first, which warms up."""
     epochs = [json.loads(line) for line in lines if line.startswith("{")]
@@ -151,6 +168,7 @@ def main() -> None:
     for name, function, rounds in (
         ("update", update, 9),
         ("averages", averages, 9),
+        ("vae", vae, 9),
         ("training", training, 3),
     ):
         command = commands.add_parser(name)

@@ -73,7 +73,20 @@ public final class Environment implements IVersionProvider {
      * @return the resident set in MiB, or null where the system does not tell
      */
     public static @Nullable Double residentMb() {
-        String kilobytes = field(Path.of("/proc/self/status"), "VmRSS");
+        return megabytes("VmRSS");
+    }
+
+    /**
+     * Returns the most memory that the process has held so far.
+     *
+     * @return the largest resident set in MiB, or null where the system does not tell
+     */
+    public static @Nullable Double peakResidentMb() {
+        return megabytes("VmHWM");
+    }
+
+    private static @Nullable Double megabytes(String name) {
+        String kilobytes = field(Path.of("/proc/self/status"), name);
         return kilobytes == null
                 ? null
                 : Double.parseDouble(kilobytes.replaceAll("[^0-9]", "")) / 1024;

@@ -30,7 +30,8 @@ import picocli.CommandLine.Spec;
         description = {
             "Times one update of the average for each JSON line on standard input, such as",
             "{\"case\": \"resnet50\", \"warmup\": 10, \"repeats\": 50}.",
-            "Cases: cifar10, mobilenetv3_small_100, resnet50, vit_base_patch16_224 and training.",
+            "Cases: cifar10, mobilenetv3_small_100, resnet50, vit_base_patch16_224 and training;",
+            "vae times whole training steps of the small KL-VAE.",
             "Variants: UPDATE (default), GUARDED, TOGETHER and SEPARATE, of four averages.",
             "examples/peers/compare.py drives it beside timm."
         },
@@ -39,6 +40,7 @@ import picocli.CommandLine.Spec;
 public final class BenchmarkCommand implements Callable<Integer> {
 
     private static final String TRAINING = "training";
+    private static final String VAE = "vae";
 
     @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -47,6 +49,7 @@ public final class BenchmarkCommand implements Callable<Integer> {
 
     private @Nullable String current;
     private @Nullable UpdateBenchmark benchmark;
+    private @Nullable VaeBenchmark vae;
 
     @Override
     public Integer call() throws IOException, TranslateException {
@@ -85,6 +88,9 @@ public final class BenchmarkCommand implements Callable<Integer> {
         if (TRAINING.equals(name)) {
             return timed(answer, TrainingBenchmark.run(warmup, repeats));
         }
+        if (VAE.equals(name)) {
+            return vae(answer, warmup, repeats);
+        }
         UpdateBenchmark update = benchmark(name, variant(request));
         answer.addProperty("variant", variant(request).name());
         for (int i = 0; i < warmup; i++) {
@@ -97,6 +103,20 @@ public final class BenchmarkCommand implements Callable<Integer> {
         answer.addProperty("tensors", update.tensors());
         answer.addProperty("elements", update.elements());
         return timed(answer, nanos);
+    }
+
+    private JsonObject vae(JsonObject answer, int warmup, int repeats)
+            throws IOException, TranslateException {
+        if (vae == null) {
+            vae = new VaeBenchmark();
+        }
+        long[] nanos = new long[warmup + repeats];
+        for (int i = 0; i < nanos.length; i++) {
+            nanos[i] = vae.step();
+        }
+        answer.addProperty("parameters", vae.parameters());
+        answer.addProperty("peak_mb", Environment.peakResidentMb());
+        return timed(answer, Arrays.copyOfRange(nanos, warmup, nanos.length));
     }
 
     private static JsonObject timed(JsonObject answer, long[] nanos) {
@@ -135,6 +155,10 @@ public final class BenchmarkCommand implements Callable<Integer> {
         if (benchmark != null) {
             benchmark.close();
             benchmark = null;
+        }
+        if (vae != null) {
+            vae.close();
+            vae = null;
         }
     }
 }

@@ -128,8 +128,7 @@ final class VaeWeightsFileTest {
         "compvis, COMPVIS, ''",
         "checkpoint, COMPVIS, first_stage_model."
     })
-    void file_isThatOfDiffusers(String name, KeyFamily family, String prefix)
-            throws IOException {
+    void file_isThatOfDiffusers(String name, KeyFamily family, String prefix) throws IOException {
         AutoencoderKL model = small();
         LoadedWeights loaded = VaeWeightsFile.load(fixture(name), model, TypeConversion.NONE);
         assertEquals(family, loaded.family());
