@@ -174,10 +174,15 @@ public final class AdversarialTraining {
         if (!config.adaptive()) {
             return NativeScalar.of(scope, config.weight(), hidden.getDataType());
         }
-        NDArray ratio =
-                norm(collector, hidden, gradient)
-                        .div(Differentiable.plus(norm(collector, hidden, opposed), GUARD));
-        return Differentiable.times(ratio.clip(0, MAX_WEIGHT), config.weight());
+        NDArray ofTerm = norm(collector, hidden, gradient);
+        NDArray ofGenerator = norm(collector, hidden, opposed);
+        return adapted(ofTerm, ofGenerator, config.weight());
+    }
+
+    /** The weight that the norms of two gradients give. */
+    static NDArray adapted(NDArray ofTerm, NDArray ofGenerator, double weight) {
+        NDArray ratio = ofTerm.div(Differentiable.plus(ofGenerator, GUARD));
+        return Differentiable.times(ratio.clip(0, MAX_WEIGHT), weight);
     }
 
     /** The norm of the gradient of the last layer's weight, for one of the layer's output. */

@@ -9,10 +9,8 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.loss.Loss;
 import dev.penumbra.vae.DiagonalGaussian;
-import dev.penumbra.vae.LogVarClamp;
 import dev.penumbra.vae.schedule.KlAnnealing;
 import dev.penumbra.vae.schedule.KlWeightSchedule;
-import java.util.Objects;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -41,28 +39,20 @@ import org.jspecify.annotations.Nullable;
  */
 public final class VaeLoss extends Loss {
 
-    private final ReconstructionTerm reconstruction;
-    private final KlTerm kl;
-    private final Reduction reduction;
-    private final KlWeightSchedule schedule;
-    private final LogVarClamp clamp;
+    private final VaeLossConfig config;
     private final StepCounter steps;
     private final @Nullable LongSupplier ownSteps;
     private final boolean moving;
     private volatile @Nullable VaeLossValues latest;
     private boolean accumulating;
 
-    VaeLoss(VaeLossBuilder builder) {
+    VaeLoss(VaeLossBuilder builder, VaeLossConfig config) {
         super(builder.name);
-        reconstruction = Objects.requireNonNull(builder.reconstruction, "reconstruction");
-        kl = Objects.requireNonNull(builder.kl, "kl");
-        reduction = Objects.requireNonNull(builder.reduction, "reduction");
-        schedule = Objects.requireNonNull(builder.schedule, "schedule");
-        clamp = builder.clamp;
+        this.config = config;
         ownSteps = builder.steps;
         steps = new StepCounter();
-        boolean target = kl instanceof KlTerm.Capacity capacity && moves(capacity.capacity());
-        moving = target || moves(schedule);
+        boolean target = config.kl() instanceof KlTerm.Capacity term && moves(term.capacity());
+        moving = target || moves(config.schedule());
     }
 
     /**
@@ -129,6 +119,15 @@ public final class VaeLoss extends Loss {
                 .setKl(new KlTerm.Plain())
                 .setReduction(reduction)
                 .setSchedule(KlAnnealing.constant(weight));
+    }
+
+    /**
+     * Returns what the loss consists of.
+     *
+     * @return the parts
+     */
+    public VaeLossConfig config() {
+        return config;
     }
 
     /**
@@ -214,18 +213,19 @@ public final class VaeLoss extends Loss {
 
     /** The terms; what they consist of hangs on the manager of the predictions. */
     Parts parts(NDArray images, NDList predictions) {
-        DiagonalGaussian posterior =
-                DiagonalGaussian.ofMoments(Differentiable.wide(predictions.get(1)), clamp);
+        NDArray moments = Differentiable.wide(predictions.get(1));
+        DiagonalGaussian posterior = DiagonalGaussian.ofMoments(moments, config.clamp());
+        Reduction reduction = config.reduction();
         Shape shape = images.getShape();
         Shape latents = posterior.mean().getShape();
         long step = weighedStep();
-        double weight = schedule.weightAt(step);
+        double weight = config.schedule().weightAt(step);
         double beta = reduction.effectiveBeta(weight, shape, latents);
-        NDArray costs = reconstruction.perElement(images, predictions);
+        NDArray costs = config.reconstruction().perElement(images, predictions);
         double share = reduction.reconstruction().factor(shape, shape) / shape.get(0);
         NDArray reconstructed = Differentiable.times(costs.sum(), share);
-        double factor = reduction.kl().factor(latents, shape);
-        NDArray diverged = Differentiable.times(kl.value(posterior, step, weight), factor);
+        NDArray cost = config.kl().value(posterior, step, weight);
+        NDArray diverged = Differentiable.times(cost, reduction.kl().factor(latents, shape));
         return new Parts(step, reconstructed, diverged, weight, beta);
     }
 

@@ -10,12 +10,12 @@ import org.jspecify.annotations.Nullable;
 /** Collects the parts of a {@link VaeLoss}. */
 public final class VaeLossBuilder {
 
-    @Nullable ReconstructionTerm reconstruction;
-    @Nullable KlTerm kl;
-    @Nullable Reduction reduction;
-    @Nullable KlWeightSchedule schedule;
+    private @Nullable ReconstructionTerm reconstruction;
+    private @Nullable KlTerm kl;
+    private @Nullable Reduction reduction;
+    private @Nullable KlWeightSchedule schedule;
     @Nullable LongSupplier steps;
-    LogVarClamp clamp = LogVarClamp.LATENT_DIFFUSION;
+    private LogVarClamp clamp = LogVarClamp.LATENT_DIFFUSION;
     String name = "VaeLoss";
 
     VaeLossBuilder() {}
@@ -104,6 +104,13 @@ public final class VaeLossBuilder {
      * @return the loss
      */
     public VaeLoss build() {
-        return new VaeLoss(this);
+        VaeLossConfig config =
+                new VaeLossConfig(
+                        Objects.requireNonNull(reconstruction, "reconstruction"),
+                        Objects.requireNonNull(kl, "kl"),
+                        Objects.requireNonNull(reduction, "reduction"),
+                        Objects.requireNonNull(schedule, "schedule"),
+                        clamp);
+        return new VaeLoss(this, config);
     }
 }

@@ -232,6 +232,16 @@ final class AdversarialTrainingTest {
         }
     }
 
+    /** Norms and the weights that are recorded for them. */
+    @ParameterizedTest
+    @CsvSource({"3, 0.5, 0.5, 2.9994001199760048", "5, 1e-9, 1, 10000", "0, 1, 0.5, 0"})
+    void weight_isTheRecorded(double term, double generator, double weight, double expected) {
+        NDArray actual =
+                AdversarialTraining.adapted(
+                        manager.create(term), manager.create(generator), weight);
+        assertEquals(expected, actual.getDouble(), 1e-12);
+    }
+
     private NDList forward(ParameterStore store, NDArray images) {
         return block.forward(store, new NDList(images), true);
     }

@@ -9,11 +9,15 @@ import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import dev.penumbra.vae.Golden;
 import dev.penumbra.vae.Gradients;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,6 +25,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 final class PatchDiscriminatorTest {
+
+    /** Slope, epsilon and momentum are floats in DJL. */
+    private static final double TOLERANCE = 3e-7;
 
     private final NDManager manager = NDManager.newBaseManager();
 
@@ -66,6 +73,50 @@ final class PatchDiscriminatorTest {
             }
         }
         assertEquals(List.of(2L, 4L, 8L, 16L, 16L, 16L, 1L), outputs);
+    }
+
+    /** The same network of torch's own layers, in training: logits, gradient and statistics. */
+    @Test
+    void network_isTorchs() {
+        Block block = new PatchDiscriminator(2, 3, 2).block();
+        block.initialize(manager, DataType.FLOAT64, new Shape(2, 2, 16, 16));
+        int k = 0;
+        List<NDArray> statistics = new ArrayList<>();
+        for (Parameter parameter : block.getParameters().values()) {
+            if (!parameter.requiresGradient()) {
+                statistics.add(parameter.getArray());
+                continue;
+            }
+            double[] values = new double[(int) parameter.getShape().size()];
+            double offset = parameter.getType() == Parameter.Type.GAMMA ? 1 : 0;
+            for (int i = 0; i < values.length; i++) {
+                values[i] = 0.3 * Math.sin(k++) + offset;
+            }
+            parameter
+                    .getArray()
+                    .stopGradient()
+                    .set(new NDIndex("..."), manager.create(values, parameter.getShape()));
+        }
+        double[] pixels = new double[1024];
+        for (int i = 0; i < 1024; i++) {
+            pixels[i] = Math.cos(0.37 * i);
+        }
+        NDList images = new NDList(manager.create(pixels, new Shape(2, 2, 16, 16)));
+        ParameterStore store = new ParameterStore(manager, false);
+        double[] logits = block.forward(store, images, true).get(0).toDoubleArray();
+        assertArrayEquals(recorded("logits"), logits, TOLERANCE);
+        NDArray first = statistics.get(0).concat(statistics.get(1));
+        assertArrayEquals(recorded("statistics"), first.toDoubleArray(), TOLERANCE);
+        NDArray gradient =
+                Gradients.of(in -> block.forward(store, in, true).get(0).sin(), images).get(0);
+        assertArrayEquals(recorded("gradient"), gradient.toDoubleArray(), TOLERANCE);
+    }
+
+    private static double[] recorded(String name) {
+        JsonObject values = Golden.read("loss/patch_discriminator.json").getAsJsonObject();
+        return values.getAsJsonArray(name).asList().stream()
+                .mapToDouble(JsonElement::getAsDouble)
+                .toArray();
     }
 
     /** With fixed statistics a logit depends on 70 × 70 pixels. */

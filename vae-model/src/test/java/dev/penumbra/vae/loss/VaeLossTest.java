@@ -120,6 +120,27 @@ final class VaeLossTest {
     }
 
     @Test
+    void presets_havePinnedParts() {
+        String form =
+                "VaeLossConfig[reconstruction=%s[], kl=Plain[], reduction=Reduction["
+                        + "reconstruction=%s, kl=SAMPLES], schedule=KlAnnealing[start=%s, end=%s,"
+                        + " delay=0, steps=1, cycles=1, ratio=0.0, hold=0, shape=LINEAR],"
+                        + " clamp=Hard[min=-30.0, max=20.0]]";
+        assertEquals(
+                String.format(form, "L1", "SAMPLES", "1.0E-6", "1.0E-6"),
+                VaeLoss.latentDiffusion().build().config().toString());
+        assertEquals(
+                String.format(form, "SquaredError", "SAMPLES", "1.0E-6", "1.0E-6"),
+                VaeLoss.diffusers().build().config().toString());
+        assertEquals(
+                String.format(form, "L2", "SAMPLES", "1.0", "1.0"),
+                VaeLoss.pythae().build().config().toString());
+        assertEquals(
+                String.format(form, "SquaredError", "ELEMENTS", "2.5E-4", "2.5E-4"),
+                VaeLoss.pytorchVae().build().config().toString());
+    }
+
+    @Test
     void presets_haveTheEffectiveWeights() {
         assertEquals(1e-6, effectiveBeta(VaeLoss.latentDiffusion()));
         assertEquals(1e-6, effectiveBeta(VaeLoss.diffusers()));
