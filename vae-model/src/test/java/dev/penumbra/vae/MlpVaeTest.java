@@ -96,8 +96,7 @@ final class MlpVaeTest {
         NDArray noise = Gradients.normal(manager, 2, 2, 2);
         NDList output = model.forward(store, new NDList(samples, noise), false);
         for (int n = 0; n < 2; n++) {
-            double[] moments =
-                    mlp(model, "01encoder", samples.get("{}", n).toDoubleArray());
+            double[] moments = mlp(model, "01encoder", samples.get("{}", n).toDoubleArray());
             assertArrayEquals(moments, output.get(1).get("{}", n).toDoubleArray(), 1e-14);
             double[] latent = new double[2];
             for (int z = 0; z < 2; z++) {
@@ -131,8 +130,7 @@ final class MlpVaeTest {
         NDArray noise = Gradients.normal(manager, 2, 2, 2);
         Gradients.assertNumeric(
                 x -> {
-                    NDList output =
-                            model.forward(store, new NDList(x.get(0), noise), true);
+                    NDList output = model.forward(store, new NDList(x.get(0), noise), true);
                     return output.get(0).square().sum().add(output.get(1).square().sum());
                 },
                 new NDList(Gradients.normal(manager, 3, 2, 1, 2, 3)));
