@@ -16,6 +16,7 @@ import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,6 +26,9 @@ import org.jspecify.annotations.Nullable;
  * training the latent is drawn, otherwise it is the mode; noise as a second input decides the draw
  * in either case.
  *
+ * <p>The model owns the normalisation of its latents, a {@link LatentScale}: it is saved with the
+ * weights, and loaded where a file has one. {@link LatentStatistics} estimates it.
+ *
  * <p>Weights have PyTorch's default distribution. The names of diffusers are in {@link
  * ParameterNames}.
  *
@@ -33,13 +37,17 @@ import org.jspecify.annotations.Nullable;
  */
 public final class AutoencoderKL extends AbstractBlock {
 
-    private static final byte VERSION = 1;
+    private static final byte VERSION = 2;
+
+    /** That of files without a latent scale. */
+    private static final byte UNSCALED = 1;
 
     private final AutoencoderKLConfig config;
     private final Encoder encoder;
     private final Decoder decoder;
     private final @Nullable Convolution quantConv;
     private final @Nullable Convolution postQuantConv;
+    private @Nullable LatentScale latentScale;
 
     /**
      * Makes the block.
@@ -123,6 +131,81 @@ public final class AutoencoderKL extends AbstractBlock {
         return decoder.applyTo(pass, postQuantConv.apply(pass, latents));
     }
 
+    /**
+     * Returns the normalisation of the latents.
+     *
+     * @return the normalisation; empty if it is not known
+     */
+    public Optional<LatentScale> latentScale() {
+        return Optional.ofNullable(latentScale);
+    }
+
+    /**
+     * Sets the normalisation of the latents, which is saved with the weights.
+     *
+     * @param scale the normalisation, of 1 or Z channels
+     */
+    public void setLatentScale(LatentScale scale) {
+        scale.requireFor(config.latentChannels());
+        latentScale = scale;
+    }
+
+    /**
+     * The normalised latents of images: the modes, or in training drawn ones.
+     *
+     * @param store where the weights come from
+     * @param images the images; (N, C, H, W)
+     * @param training whether the weights are asked for with gradients
+     * @return the normalised latents, in the type of the weights; (N, Z, h, w)
+     * @throws IllegalStateException if the normalisation is not known
+     */
+    public NDArray encodeScaled(ParameterStore store, NDArray images, boolean training) {
+        return encodeScaled(store, images, null, training);
+    }
+
+    /**
+     * The normalised latents of images.
+     *
+     * @param store where the weights come from
+     * @param images the images; (N, C, H, W)
+     * @param noise the noise that decides the draw; (N, Z, h, w); without it, the latents are the
+     *     modes, or in training drawn ones
+     * @param training whether the weights are asked for with gradients
+     * @return the normalised latents, in the type of the weights; (N, Z, h, w)
+     * @throws IllegalStateException if the normalisation is not known
+     */
+    public NDArray encodeScaled(
+            ParameterStore store, NDArray images, @Nullable NDArray noise, boolean training) {
+        LatentScale scale = requireLatentScale();
+        NDArray moments = moments(store, images, training);
+        DiagonalGaussian posterior = DiagonalGaussian.ofMoments(moments);
+        NDArray latents = LatentDraw.of(posterior, noise, training);
+        return scale.normalise(latents).toType(moments.getDataType(), false);
+    }
+
+    /**
+     * The images of normalised latents.
+     *
+     * @param store where the weights come from
+     * @param latents the normalised latents; (N, Z, h, w)
+     * @param training whether the weights are asked for with gradients
+     * @return the images; (N, C, H, W), where H and W are h and w times the scale
+     * @throws IllegalStateException if the normalisation is not known
+     */
+    public NDArray decodeScaled(ParameterStore store, NDArray latents, boolean training) {
+        try (NDArray denormalised = requireLatentScale().denormalise(latents)) {
+            return decode(store, denormalised, training);
+        }
+    }
+
+    private LatentScale requireLatentScale() {
+        if (latentScale == null) {
+            throw new IllegalStateException(
+                    "The model has no latent scale yet: call setLatentScale(...) before");
+        }
+        return latentScale;
+    }
+
     @Override
     protected NDList forwardInternal(
             ParameterStore store,
@@ -133,12 +216,8 @@ public final class AutoencoderKL extends AbstractBlock {
         Shape shape = images.getShape();
         NDArray moments = moments(store, images, training);
         DiagonalGaussian posterior = DiagonalGaussian.ofMoments(moments);
-        NDArray latents;
-        if (inputs.size() > 1) {
-            latents = posterior.sample(inputs.get(1));
-        } else {
-            latents = training ? posterior.sample() : posterior.mode();
-        }
+        NDArray noise = inputs.size() > 1 ? inputs.get(1) : null;
+        NDArray latents = LatentDraw.of(posterior, noise, training);
         // The posterior of half precision is single; the decoder reads what its weights are.
         NDArray read = latents.toType(moments.getDataType(), false);
         NDArray decoded = decode(store, read, training);
@@ -216,14 +295,17 @@ public final class AutoencoderKL extends AbstractBlock {
     protected void saveMetadata(DataOutputStream os) throws IOException {
         saveInputShapes(os);
         os.writeUTF(architecture());
+        LatentScaleFormat.write(os, latentScale);
     }
 
     @Override
     public void loadMetadata(byte loadVersion, DataInputStream is)
             throws IOException, MalformedModelException {
-        if (loadVersion != version) {
+        if (loadVersion != version && loadVersion != UNSCALED) {
             throw new MalformedModelException(
                     "Cannot load AutoencoderKL: version must be "
+                            + UNSCALED
+                            + " or "
                             + version
                             + ", got "
                             + loadVersion);
@@ -236,6 +318,9 @@ public final class AutoencoderKL extends AbstractBlock {
                             + saved
                             + " and the model "
                             + architecture());
+        }
+        if (loadVersion != UNSCALED) {
+            latentScale = LatentScaleFormat.read(is, config.latentChannels(), latentScale);
         }
     }
 

@@ -9,16 +9,22 @@ import ai.djl.nn.core.Linear;
 /** A linear layer over the last axis with PyTorch's initial weights. */
 final class Projection extends VaeBlock {
 
-    private final long features;
+    private final long in;
+    private final long out;
     private final Parameter weight;
     private final Parameter bias;
 
     Projection(long features) {
-        this.features = features;
-        FanInUniform initializer = new FanInUniform(features);
-        Shape shape = new Shape(features, features);
+        this(features, features);
+    }
+
+    Projection(long in, long out) {
+        this.in = in;
+        this.out = out;
+        FanInUniform initializer = new FanInUniform(in);
+        Shape shape = new Shape(out, in);
         weight = weight("weight", Parameter.Type.WEIGHT, shape, initializer);
-        bias = weight("bias", Parameter.Type.BIAS, new Shape(features), initializer);
+        bias = weight("bias", Parameter.Type.BIAS, new Shape(out), initializer);
     }
 
     @Override
@@ -28,11 +34,10 @@ final class Projection extends VaeBlock {
 
     @Override
     Shape outputShape(Shape input) {
-        long last = input.get(input.dimension() - 1);
-        if (last != features) {
-            throw new IllegalArgumentException(
-                    "input must have " + features + " features, got " + input);
+        int last = input.dimension() - 1;
+        if (input.get(last) != in) {
+            throw new IllegalArgumentException("input must have " + in + " features, got " + input);
         }
-        return input;
+        return input.slice(0, last).add(out);
     }
 }

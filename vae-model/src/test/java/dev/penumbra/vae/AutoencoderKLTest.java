@@ -262,7 +262,8 @@ final class AutoencoderKLTest {
         Exception version =
                 assertThrows(
                         MalformedModelException.class, () -> load(new AutoencoderKL(SMALL), bytes));
-        assertEquals("Cannot load AutoencoderKL: version must be 1, got 9", version.getMessage());
+        assertEquals(
+                "Cannot load AutoencoderKL: version must be 1 or 2, got 9", version.getMessage());
     }
 
     /** DJL itself would load any shape. */

@@ -4,17 +4,20 @@ package dev.penumbra.vae.pretrained;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
+import dev.penumbra.safetensors.SafetensorsException;
 import dev.penumbra.safetensors.SafetensorsFile;
 import dev.penumbra.safetensors.SafetensorsWriter;
 import dev.penumbra.safetensors.TensorMismatchException;
 import dev.penumbra.safetensors.TypeConversion;
 import dev.penumbra.vae.AutoencoderKL;
+import dev.penumbra.vae.LatentScale;
 import dev.penumbra.vae.ParameterNames;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 
 /**
  * A safetensors file with the weights of an {@link AutoencoderKL}, under the names of diffusers or
@@ -27,12 +30,11 @@ import java.util.Objects;
  */
 public final class VaeWeightsFile {
 
-    private static final Map<String, String> METADATA = Map.of("format", "pt");
-
     private VaeWeightsFile() {}
 
     /**
-     * Reads weights into a model. On failure its weights are as they were.
+     * Reads weights into a model, and the normalisation of its latents if the file has one. On
+     * failure the model is as it was.
      *
      * @param path the file
      * @param model the model, with initialised weights
@@ -52,14 +54,29 @@ public final class VaeWeightsFile {
             Map<String, NDArray> named = new LinkedHashMap<>();
             weights.forEach((name, array) -> named.put(layout.nameOf(name, levels), array));
             WeightsReader reader = new WeightsReader(file, layout, conversion);
+            Optional<LatentScale> scale = scale(file, model);
             reader.read(named);
-            return new LoadedWeights(layout.family(), layout.prefix(), reader.unread());
+            scale.ifPresent(model::setLatentScale);
+            return new LoadedWeights(layout.family(), layout.prefix(), reader.unread(), scale);
+        }
+    }
+
+    /** The normalisation of the latents in a file, after a check that the model can take it. */
+    private static Optional<LatentScale> scale(SafetensorsFile file, AutoencoderKL model)
+            throws SafetensorsException {
+        try {
+            Optional<LatentScale> scale = LatentScale.ofMetadata(file.metadata());
+            scale.ifPresent(found -> found.requireFor(model.config().latentChannels()));
+            return scale;
+        } catch (IllegalArgumentException e) {
+            throw new SafetensorsException(file.path(), "metadata: " + e.getMessage(), e);
         }
     }
 
     /**
-     * Writes the weights of a model. The file appears complete or not at all, and is the one that
-     * PyTorch's libraries write of the same weights.
+     * Writes the weights of a model, and the normalisation of its latents if it is known. The file
+     * appears complete or not at all. Without a normalisation it is the one that PyTorch's
+     * libraries write of the same weights.
      *
      * @param path the file, replaced if it exists
      * @param model the model, with initialised weights
@@ -84,10 +101,17 @@ public final class VaeWeightsFile {
                                 }
                             });
             named.putAll(views);
-            SafetensorsWriter.write(path, named, METADATA);
+            SafetensorsWriter.write(path, named, metadata(model));
         } finally {
             views.values().forEach(NDArray::close);
         }
+    }
+
+    private static Map<String, String> metadata(AutoencoderKL model) {
+        Map<String, String> texts = new LinkedHashMap<>();
+        texts.put("format", "pt");
+        model.latentScale().ifPresent(scale -> texts.putAll(scale.metadata()));
+        return texts;
     }
 
     /** The weights by the names of diffusers. */
