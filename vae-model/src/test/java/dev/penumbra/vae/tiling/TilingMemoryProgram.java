@@ -11,12 +11,15 @@ import dev.penumbra.vae.AutoencoderKLConfig.OddSizes;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 
 /**
- * Prints how much memory a pass takes: by how many MiB the peak of the process is above what it had
- * before, and how many seconds.
+ * Prints how much memory a pass takes, by how many MiB the peak of the process is above what it had
+ * before and how many MiB that peak is, then the seconds of processors and the mean of the absolute
+ * output.
  *
  * <p>Arguments: {@code narrow} or {@code klF8}, {@code encode} or {@code decode}, the height and
  * width of the image, the size of a tile or 0 for no tiles.
@@ -24,6 +27,8 @@ import java.util.Set;
 public final class TilingMemoryProgram {
 
     private static final Path STATUS = Path.of("/proc/self/status");
+
+    private static final Path CLEAR = Path.of("/proc/self/clear_refs");
 
     private TilingMemoryProgram() {}
 
@@ -43,12 +48,19 @@ public final class TilingMemoryProgram {
             AutoencoderKL model = Models.random(config, manager, DataType.FLOAT32);
             NDArray input = Models.images(manager, DataType.FLOAT32, 1, channels, size, size);
             System.gc();
+            Files.writeString(CLEAR, "5"); // the peak begins again
             long before = kib("VmRSS:");
-            long begin = System.nanoTime();
+            Duration begin = processors();
             NDArray output = pass(model, store, input, encode, tileSize);
-            double seconds = (System.nanoTime() - begin) / 1e9;
-            long rise = (kib("VmHWM:") - before) / 1024;
-            System.out.println(rise + " " + seconds + " " + output.abs().mean().getFloat());
+            Duration taken = processors().minus(begin);
+            long peak = kib("VmHWM:");
+            System.out.printf(
+                    Locale.ROOT,
+                    "%d %d %.1f %.8f%n",
+                    (peak - before) / 1024,
+                    peak / 1024,
+                    taken.toMillis() / 1e3,
+                    output.abs().mean().getFloat());
         }
     }
 
@@ -65,6 +77,10 @@ public final class TilingMemoryProgram {
     private static AutoencoderKLConfig narrow() {
         return new AutoencoderKLConfig(
                 3, 3, 4, List.of(16, 16, 32, 32), 1, 8, Set.of(), true, true, OddSizes.REJECT);
+    }
+
+    private static Duration processors() {
+        return ProcessHandle.current().info().totalCpuDuration().orElseThrow();
     }
 
     private static long kib(String name) throws IOException {
