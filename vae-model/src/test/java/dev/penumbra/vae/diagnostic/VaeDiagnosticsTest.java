@@ -144,10 +144,12 @@ final class VaeDiagnosticsTest {
     }
 
     @Test
-    void mutualInformation_ofASingleSampleIsNotEstimated() {
+    void singleSample_hasNeitherVarianceNorMutualInformation() {
         VaeDiagnostics diagnostics = diagnostics(1, 9);
         diagnostics.observe(1, Batches.random(manager, 1, new Shape(1, 2), 1, 0), NONE);
-        assertEquals(0, diagnostics.endEpoch().posterior().mutualInformation().batches());
+        PosteriorReport posterior = diagnostics.endEpoch().posterior();
+        assertEquals(0, posterior.mutualInformation().batches());
+        assertEquals(new Activity(0, false, 0, 1), posterior.channels().get(0).activity());
     }
 
     /** The noise is a function of the seed and the step. */
