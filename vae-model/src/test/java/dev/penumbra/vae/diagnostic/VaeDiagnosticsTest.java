@@ -149,6 +149,7 @@ final class VaeDiagnosticsTest {
         PosteriorReport posterior = diagnostics.endEpoch().posterior();
         assertEquals(0, posterior.mutualInformation().batches());
         assertEquals(new Activity(0, false, 0, 1), posterior.channels().get(0).activity());
+        assertEquals(0, posterior.activeChannels());
     }
 
     /** The noise is a function of the seed and the step. */
@@ -261,15 +262,15 @@ final class VaeDiagnosticsTest {
                         DiagnosticsConfig.defaults().withClamp(new LogVarClamp.Soft(-2, 1)),
                         () -> NONE);
         NDArray moments =
-                Batches.moments(manager, SHAPE, (n, c, p) -> 0, (n, c, p) -> c == 0 ? -3 : 1);
+                Batches.moments(manager, SHAPE, (n, c, p) -> 0, (n, c, p) -> c == 0 ? 1 : -3);
         soft.observe(1, moments, NONE);
         List<ChannelReport> channels = soft.endEpoch().posterior().channels();
-        assertEquals(new Saturation(1, 0), channels.get(0).saturation());
-        assertEquals(new Saturation(0, 1), channels.get(1).saturation());
+        assertEquals(new Saturation(0, 1), channels.get(0).saturation());
+        assertEquals(new Saturation(1, 0), channels.get(1).saturation());
         // softplus(-1) - 2, then 1 - softplus(1 - that)
         double above = Math.log1p(Math.exp(-1)) - 2;
         double logVar = 1 - Math.log1p(Math.exp(1 - above));
-        assertEquals(Math.exp(logVar / 2), channels.get(0).aggregated().noise(), 1e-14);
+        assertEquals(Math.exp(logVar / 2), channels.get(1).aggregated().noise(), 1e-14);
     }
 
     @Test
@@ -304,6 +305,9 @@ final class VaeDiagnosticsTest {
         assertRejected(
                 "moments must have an even number of channels on axis 1, got (2)",
                 () -> diagnostics.observe(1, manager.zeros(new Shape(2)), NONE));
+        assertRejected(
+                "moments must have an even number of channels on axis 1, got (2, 0)",
+                () -> diagnostics.observe(1, manager.zeros(new Shape(2, 0)), NONE));
         assertRejected(
                 "moments must not be empty, got (0, 4, 2)",
                 () -> diagnostics.observe(1, manager.zeros(new Shape(0, 4, 2)), NONE));
