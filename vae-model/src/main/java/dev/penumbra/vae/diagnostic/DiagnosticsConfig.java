@@ -42,4 +42,54 @@ public record DiagnosticsConfig(
                 MutualInformationRule.defaults(),
                 1024);
     }
+
+    /**
+     * These settings with another clamp.
+     *
+     * @param other the limits of the log-variance that the model has
+     * @return the settings
+     */
+    public DiagnosticsConfig withClamp(LogVarClamp other) {
+        return new DiagnosticsConfig(other, limits, spikes, mutualInformation, history);
+    }
+
+    /**
+     * These settings with other limits of warnings.
+     *
+     * @param other where the figures of a channel stop being healthy
+     * @return the settings
+     */
+    public DiagnosticsConfig withLimits(WarningLimits other) {
+        return new DiagnosticsConfig(clamp, other, spikes, mutualInformation, history);
+    }
+
+    /**
+     * These settings with another rule of spikes.
+     *
+     * @param other when the divergence of a step is a spike
+     * @return the settings
+     */
+    public DiagnosticsConfig withSpikes(SpikeRule other) {
+        return new DiagnosticsConfig(clamp, limits, other, mutualInformation, history);
+    }
+
+    /**
+     * These settings with another rule of mutual information.
+     *
+     * @param other how often it is estimated
+     * @return the settings
+     */
+    public DiagnosticsConfig withMutualInformation(MutualInformationRule other) {
+        return new DiagnosticsConfig(clamp, limits, spikes, other, history);
+    }
+
+    /**
+     * These settings with another history.
+     *
+     * @param steps the number of latest steps that a report lists, at least 1
+     * @return the settings
+     */
+    public DiagnosticsConfig withHistory(int steps) {
+        return new DiagnosticsConfig(clamp, limits, spikes, mutualInformation, steps);
+    }
 }

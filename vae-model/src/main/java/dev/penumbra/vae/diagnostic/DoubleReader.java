@@ -23,9 +23,10 @@ final class DoubleReader {
     /** A number of things that are still to be read, each of one number at least. */
     int nextCount() {
         double count = next();
-        boolean whole = count >= 0 && count == Math.rint(count);
-        if (!whole || count * Double.BYTES > bytes.remaining()) {
-            throw new IllegalArgumentException("count must be a whole number, got " + count);
+        int left = bytes.remaining() / Double.BYTES;
+        if (!(count >= 0 && count <= left && count == Math.rint(count))) {
+            throw new IllegalArgumentException(
+                    "count must be a whole number in [0, " + left + "], got " + count);
         }
         return (int) count;
     }

@@ -39,14 +39,22 @@ final class DiagnosticsConfigTest {
                 () -> new WarningLimits(0.01, 0.1, 5, -0.5));
         assertRejected("every must be at least 1, got 0", () -> new MutualInformationRule(0, 0));
         DiagnosticsConfig config = DiagnosticsConfig.defaults();
-        assertRejected(
-                "history must be at least 1, got 0",
-                () ->
-                        new DiagnosticsConfig(
-                                LogVarClamp.LATENT_DIFFUSION,
-                                config.limits(),
-                                config.spikes(),
-                                config.mutualInformation(),
-                                0));
+        assertRejected("history must be at least 1, got 0", () -> config.withHistory(0));
+    }
+
+    @Test
+    void eachSetting_canBeReplaced() {
+        LogVarClamp clamp = new LogVarClamp.Soft(-6, 4);
+        WarningLimits limits = new WarningLimits(1, 2, 3, 0.5);
+        SpikeRule spikes = new SpikeRule(5, 6);
+        MutualInformationRule rule = new MutualInformationRule(7, 8);
+        assertEquals(
+                new DiagnosticsConfig(clamp, limits, spikes, rule, 9),
+                DiagnosticsConfig.defaults()
+                        .withClamp(clamp)
+                        .withLimits(limits)
+                        .withSpikes(spikes)
+                        .withMutualInformation(rule)
+                        .withHistory(9));
     }
 }

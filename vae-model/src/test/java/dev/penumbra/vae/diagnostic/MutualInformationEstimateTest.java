@@ -60,18 +60,13 @@ final class MutualInformationEstimateTest {
     }
 
     private static VaeDiagnostics diagnostics(int every) {
-        DiagnosticsConfig defaults = DiagnosticsConfig.defaults();
         return new VaeDiagnostics(
-                new DiagnosticsConfig(
-                        defaults.clamp(),
-                        defaults.limits(),
-                        defaults.spikes(),
-                        new MutualInformationRule(every, 3),
-                        defaults.history()),
+                DiagnosticsConfig.defaults()
+                        .withMutualInformation(new MutualInformationRule(every, 3)),
                 () -> new StepLosses(0, 0));
     }
 
-    /** Two posteriors s apart in standard deviations: a binary channel, integrated numerically. */
+    /** Two posteriors whose means are two standard deviations apart: a binary channel. */
     @Test
     void estimate_ofTwoPosteriors_isThatOfTheIntegral() {
         Shape shape = new Shape(2, 1);

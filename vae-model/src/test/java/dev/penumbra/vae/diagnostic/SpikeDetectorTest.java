@@ -39,6 +39,13 @@ final class SpikeDetectorTest {
         assertEquals(2, filled(5, 2, 50, 10, 30, 20, 40).observe(at + 1e-9), 1e-9);
     }
 
+    /** After 100 twice the window is 100 100 300 200 100. */
+    @Test
+    void window_losesItsOldestStep() {
+        SpikeDetector detector = filled(5, 8, 500, 400, 300, 200, 100, 100, 100);
+        assertEquals(10, detector.observe(110), 1e-12);
+    }
+
     @Test
     void drop_isNoSpike() {
         assertEquals(0, filled(5, 2, 50, 10, 30, 20, 40).observe(-1000));
@@ -59,7 +66,7 @@ final class SpikeDetectorTest {
 
     @Test
     void nothing_isASpikeBeforeTheWindowIsFull() {
-        filled(4, 2, 1, 1, 1000, 1);
+        filled(4, 2, 1, 1, 1, 1000);
     }
 
     @Test

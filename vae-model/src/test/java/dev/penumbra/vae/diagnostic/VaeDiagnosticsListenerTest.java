@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.djl.Device;
 import ai.djl.Model;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -20,7 +21,10 @@ import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.EasyTrain;
 import ai.djl.training.Trainer;
 import ai.djl.training.dataset.ArrayDataset;
+import ai.djl.training.listener.TrainingListener.BatchData;
 import ai.djl.training.loss.Loss;
+import ai.djl.training.optimizer.Optimizer;
+import ai.djl.training.tracker.Tracker;
 import ai.djl.translate.TranslateException;
 import dev.penumbra.torch.SafeL2Loss;
 import dev.penumbra.vae.AutoencoderKL;
@@ -30,6 +34,7 @@ import dev.penumbra.vae.Gradients;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -54,8 +59,11 @@ final class VaeDiagnosticsListenerTest {
         private final List<Double> kls = new ArrayList<>();
         private StepLosses latest = new StepLosses(0, 0);
 
-        Elbo() {
+        private final float klWeight;
+
+        Elbo(float klWeight) {
             super("elbo");
+            this.klWeight = klWeight;
         }
 
         StepLosses latest() {
@@ -69,11 +77,13 @@ final class VaeDiagnosticsListenerTest {
             NDArray kl = DiagonalGaussian.ofMoments(predictions.get(1)).kl().mean();
             latest = new StepLosses(reconstruction.getFloat(), kl.getFloat());
             kls.add(latest.kl());
-            return reconstruction.add(kl);
+            NDArray weight = images.getManager().zeros(new Shape()).add(klWeight);
+            return reconstruction.add(kl.mul(weight));
         }
     }
 
-    private static void train(Block block, Loss loss, VaeDiagnostics diagnostics, int epochs)
+    private static void train(
+            Block block, Loss loss, VaeDiagnostics diagnostics, int epochs, boolean validated)
             throws IOException, TranslateException {
         try (NDManager manager = NDManager.newBaseManager();
                 Model model = Model.newInstance("diagnosed")) {
@@ -88,11 +98,15 @@ final class VaeDiagnosticsListenerTest {
             model.setBlock(block);
             DefaultTrainingConfig config =
                     new DefaultTrainingConfig(loss)
+                            .optOptimizer(
+                                    Optimizer.adam()
+                                            .optLearningRateTracker(Tracker.fixed(0.01f))
+                                            .build())
                             .optDevices(new Device[] {Device.cpu()})
                             .addTrainingListeners(diagnostics);
             try (Trainer trainer = model.newTrainer(config)) {
                 trainer.initialize(new Shape(4, 3, 8, 8));
-                EasyTrain.fit(trainer, epochs, data, data);
+                EasyTrain.fit(trainer, epochs, data, validated ? data : null);
             }
         }
     }
@@ -100,9 +114,9 @@ final class VaeDiagnosticsListenerTest {
     /** Three training batches an epoch; the three of the validation do not count. */
     @Test
     void training_isObservedStepByStep() throws IOException, TranslateException {
-        Elbo loss = new Elbo();
+        Elbo loss = new Elbo(1);
         VaeDiagnostics diagnostics = new VaeDiagnostics(DiagnosticsConfig.defaults(), loss::latest);
-        train(new AutoencoderKL(CONFIG), loss, diagnostics, 2);
+        train(new AutoencoderKL(CONFIG), loss, diagnostics, 2, true);
         DiagnosticsReport report = diagnostics.report();
         assertEquals(
                 List.of(1L, 2L, 3L, 4L, 5L, 6L),
@@ -122,6 +136,41 @@ final class VaeDiagnosticsListenerTest {
         assertTrue(report.steps().get(0).kl() != report.steps().get(3).kl());
     }
 
+    /** From the same start, on the same images: both ends of the scale. */
+    @Test
+    void klWeight_decidesWhatIsWrong() throws IOException, TranslateException {
+        EpochReport strong = trained(10);
+        assertEquals(
+                List.of(WarningCode.POSTERIOR_COLLAPSE),
+                strong.warnings().stream().map(Warning::code).toList());
+        assertEquals(0, strong.posterior().activeChannels());
+        EpochReport none = trained(0);
+        assertEquals(
+                List.of(WarningCode.EXPLODING_MEAN, WarningCode.EXPLODING_MEAN),
+                none.warnings().stream().map(Warning::code).toList());
+        assertEquals(2, none.posterior().activeChannels());
+        assertTrue(none.losses().reconstruction() < 0.7 * strong.losses().reconstruction());
+    }
+
+    /** So few steps take the latents to a scale beyond 1 but not to 5. */
+    private static EpochReport trained(float klWeight) throws IOException, TranslateException {
+        Engine.getInstance().setRandomSeed(1);
+        Elbo loss = new Elbo(klWeight);
+        WarningLimits limits = WarningLimits.defaults();
+        VaeDiagnostics diagnostics =
+                new VaeDiagnostics(
+                        DiagnosticsConfig.defaults()
+                                .withLimits(
+                                        new WarningLimits(
+                                                limits.activeVariance(),
+                                                limits.collapsedKl(),
+                                                1.2,
+                                                limits.saturatedShare())),
+                        loss::latest);
+        train(new AutoencoderKL(CONFIG), loss, diagnostics, 50, false);
+        return diagnostics.report().finished();
+    }
+
     @Test
     void modelWithoutMoments_isRejected() {
         VaeDiagnostics diagnostics =
@@ -133,20 +182,41 @@ final class VaeDiagnosticsListenerTest {
         IllegalStateException thrown =
                 assertThrows(
                         IllegalStateException.class,
-                        () -> train(block, new SafeL2Loss(), diagnostics, 1));
+                        () -> train(block, new SafeL2Loss(), diagnostics, 1, false));
         assertEquals(
                 "predictions must be the reconstruction and the moments, got 1 arrays",
                 thrown.getMessage());
     }
 
+    /** A trainer takes devices that the machine lacks, as long as nothing is moved to them. */
+    @Test
+    void severalDevices_areRejected() {
+        VaeDiagnostics diagnostics =
+                new VaeDiagnostics(DiagnosticsConfig.defaults(), () -> new StepLosses(0, 0));
+        try (Model model = Model.newInstance("diagnosed")) {
+            model.setBlock(Blocks.identityBlock());
+            DefaultTrainingConfig config =
+                    new DefaultTrainingConfig(new SafeL2Loss())
+                            .optDevices(new Device[] {Device.cpu(), Device.gpu(0)});
+            try (Trainer trainer = model.newTrainer(config)) {
+                BatchData batch = new BatchData(null, Map.of(), Map.of());
+                IllegalStateException thrown =
+                        assertThrows(
+                                IllegalStateException.class,
+                                () -> diagnostics.onTrainingBatch(trainer, batch));
+                assertEquals("devices must be one for diagnostics, got 2", thrown.getMessage());
+            }
+        }
+    }
+
     @Test
     void resumedTraining_countsOn() throws IOException, TranslateException {
-        Elbo loss = new Elbo();
+        Elbo loss = new Elbo(1);
         VaeDiagnostics diagnostics = new VaeDiagnostics(DiagnosticsConfig.defaults(), loss::latest);
-        train(new AutoencoderKL(CONFIG), loss, diagnostics, 1);
+        train(new AutoencoderKL(CONFIG), loss, diagnostics, 1, false);
         VaeDiagnostics resumed = new VaeDiagnostics(diagnostics.config(), loss::latest);
         resumed.restore(Batches.Values.of(diagnostics.state()));
-        train(new AutoencoderKL(CONFIG), loss, resumed, 1);
+        train(new AutoencoderKL(CONFIG), loss, resumed, 1, false);
         assertEquals(6, resumed.report().steps().get(5).step());
         assertEquals(2, resumed.report().finished().epoch());
     }

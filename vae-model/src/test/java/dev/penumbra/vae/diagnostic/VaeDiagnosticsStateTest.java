@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import dev.penumbra.vae.LogVarClamp;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Base64;
@@ -32,23 +31,22 @@ final class VaeDiagnosticsStateTest {
     }
 
     private static DiagnosticsConfig config(int history) {
-        return new DiagnosticsConfig(
-                LogVarClamp.LATENT_DIFFUSION,
-                WarningLimits.defaults(),
-                new SpikeRule(4, 3),
-                new MutualInformationRule(2, 1),
-                history);
+        return DiagnosticsConfig.defaults()
+                .withSpikes(new SpikeRule(4, 3))
+                .withMutualInformation(new MutualInformationRule(2, 1))
+                .withHistory(history);
     }
 
     private static VaeDiagnostics fresh() {
         return new VaeDiagnostics(config(10), () -> new StepLosses(0, 0));
     }
 
-    /** Batches of several sizes, a spike, saturation, a step without a finite number. */
+    /** Batches of several sizes, a spike, both saturations, a step without a finite number. */
     private void observe(VaeDiagnostics diagnostics, int step) {
         Shape shape = new Shape(2 + step % 3, 2, 3);
         double scale = step % 7 == 0 ? 9 : 1;
-        NDArray moments = Batches.random(manager, step, shape, scale, step == 9 ? 25 : -1);
+        double logVar = step == 9 ? 25 : step == 10 ? -31 : -1;
+        NDArray moments = Batches.random(manager, step, shape, scale, logVar);
         double kl = step == 5 ? Double.NaN : step / 3.0;
         diagnostics.observe(
                 step, step == 11 ? moments.mul(Float.NaN) : moments, new StepLosses(0.1, kl));
@@ -156,14 +154,14 @@ final class VaeDiagnosticsStateTest {
         }
         // Without the one step of the history, the rest is whole.
         assertEquals(1, whole);
-        for (double count : new double[] {-1, 0.5, 1e18, Double.NaN, Double.POSITIVE_INFINITY}) {
+        for (double count : new double[] {-1, 0.5, 2, 1e18, Double.NaN, Double.POSITIVE_INFINITY}) {
             DoubleReader reader =
                     new DoubleReader(
                             Base64.getEncoder()
                                     .encodeToString(
                                             ByteBuffer.allocate(16).putDouble(count).array()));
             assertEquals(
-                    "count must be a whole number, got " + count,
+                    "count must be a whole number in [0, 1], got " + count,
                     assertThrows(IllegalArgumentException.class, reader::nextCount).getMessage());
         }
     }

@@ -10,6 +10,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import com.google.gson.Gson;
 import dev.penumbra.vae.LogVarClamp;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -29,12 +30,10 @@ final class VaeDiagnosticsTest {
 
     private static VaeDiagnostics diagnostics(int every, int history) {
         return new VaeDiagnostics(
-                new DiagnosticsConfig(
-                        LogVarClamp.LATENT_DIFFUSION,
-                        WarningLimits.defaults(),
-                        new SpikeRule(3, 8),
-                        new MutualInformationRule(every, 1),
-                        history),
+                DiagnosticsConfig.defaults()
+                        .withSpikes(new SpikeRule(3, 8))
+                        .withMutualInformation(new MutualInformationRule(every, 1))
+                        .withHistory(history),
                 () -> NONE);
     }
 
@@ -144,10 +143,13 @@ final class VaeDiagnosticsTest {
     }
 
     @Test
-    void mutualInformation_ofASingleSampleIsNotEstimated() {
+    void singleSample_hasNeitherVarianceNorMutualInformation() {
         VaeDiagnostics diagnostics = diagnostics(1, 9);
         diagnostics.observe(1, Batches.random(manager, 1, new Shape(1, 2), 1, 0), NONE);
-        assertEquals(0, diagnostics.endEpoch().posterior().mutualInformation().batches());
+        PosteriorReport posterior = diagnostics.endEpoch().posterior();
+        assertEquals(0, posterior.mutualInformation().batches());
+        assertEquals(new Activity(0, false, 0, 1), posterior.channels().get(0).activity());
+        assertEquals(0, posterior.activeChannels());
     }
 
     /** The noise is a function of the seed and the step. */
@@ -242,6 +244,36 @@ final class VaeDiagnosticsTest {
     }
 
     @Test
+    void report_isPlainEnoughForJson() {
+        VaeDiagnostics diagnostics = diagnostics(1, 9);
+        diagnostics.observe(1, random(1), new StepLosses(0.1, 2));
+        diagnostics.endEpoch();
+        diagnostics.observe(2, Batches.random(manager, 1, SHAPE, 9, 21), NONE);
+        DiagnosticsReport report = diagnostics.report();
+        assertFalse(report.running().warnings().isEmpty());
+        Gson gson = new Gson();
+        assertEquals(report, gson.fromJson(gson.toJson(report), DiagnosticsReport.class));
+    }
+
+    @Test
+    void clamp_isThatOfTheSettings() {
+        VaeDiagnostics soft =
+                new VaeDiagnostics(
+                        DiagnosticsConfig.defaults().withClamp(new LogVarClamp.Soft(-2, 1)),
+                        () -> NONE);
+        NDArray moments =
+                Batches.moments(manager, SHAPE, (n, c, p) -> 0, (n, c, p) -> c == 0 ? 1 : -3);
+        soft.observe(1, moments, NONE);
+        List<ChannelReport> channels = soft.endEpoch().posterior().channels();
+        assertEquals(new Saturation(0, 1), channels.get(0).saturation());
+        assertEquals(new Saturation(1, 0), channels.get(1).saturation());
+        // softplus(-1) - 2, then 1 - softplus(1 - that)
+        double above = Math.log1p(Math.exp(-1)) - 2;
+        double logVar = 1 - Math.log1p(Math.exp(1 - above));
+        assertEquals(Math.exp(logVar / 2), channels.get(1).aggregated().noise(), 1e-14);
+    }
+
+    @Test
     void sizes_mayChangeBetweenEpochsOnly() {
         VaeDiagnostics diagnostics = diagnostics(1, 9);
         diagnostics.observe(1, random(1), NONE);
@@ -273,6 +305,9 @@ final class VaeDiagnosticsTest {
         assertRejected(
                 "moments must have an even number of channels on axis 1, got (2)",
                 () -> diagnostics.observe(1, manager.zeros(new Shape(2)), NONE));
+        assertRejected(
+                "moments must have an even number of channels on axis 1, got (2, 0)",
+                () -> diagnostics.observe(1, manager.zeros(new Shape(2, 0)), NONE));
         assertRejected(
                 "moments must not be empty, got (0, 4, 2)",
                 () -> diagnostics.observe(1, manager.zeros(new Shape(0, 4, 2)), NONE));
