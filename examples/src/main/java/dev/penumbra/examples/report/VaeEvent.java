@@ -52,6 +52,7 @@ public sealed interface VaeEvent extends RunEvent {
      * @param evaluationSeconds the time of evaluation
      * @param online the online weights on the test set
      * @param ema the averaged weights on the test set
+     * @param warnings what the diagnostics of the epoch's training warn of
      * @param klDeviation the standard deviation of the divergence over the latest training steps
      * @param decay the share of the average that the latest update kept
      * @param distance the distance between online and averaged weights
@@ -65,11 +66,17 @@ public sealed interface VaeEvent extends RunEvent {
             double evaluationSeconds,
             Evaluation online,
             Evaluation ema,
+            List<String> warnings,
             @Nullable Double klDeviation,
             @Nullable Double decay,
             @Nullable Double distance,
             @Nullable Double rssMb)
             implements VaeEvent {
+
+        /** Copies the list. */
+        public Epoch {
+            warnings = List.copyOf(warnings);
+        }
 
         @Override
         public String event() {

@@ -30,6 +30,7 @@ final class VaeEventParser {
                 fields.number("evaluation_seconds"),
                 evaluation(fields.fields("online")),
                 evaluation(fields.fields("ema")),
+                fields.texts("warnings"),
                 fields.optNumber("kl_deviation"),
                 fields.optNumber("decay"),
                 fields.optNumber("distance"),

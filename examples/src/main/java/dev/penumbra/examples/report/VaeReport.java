@@ -44,6 +44,7 @@ public final class VaeReport {
         model.put("latents", ReportModel.figures(curves.latents(), figures));
         model.put("averaging", ReportModel.figures(curves.averaging(), figures));
         model.put("pictures", pictures(run));
+        model.put("warnings", warnings(run));
         Setup.put(run.start(), model);
         model.put("data", ReportModel.specs(figures));
         return model;
@@ -71,6 +72,19 @@ public final class VaeReport {
                 "epoch", String.valueOf(seed.epoch()),
                 "compared", seed.compared(),
                 "cells", cells);
+    }
+
+    /** The warnings of the last epoch of each seed. */
+    private static List<String> warnings(VaeRun run) {
+        List<String> warnings = new ArrayList<>();
+        for (VaeRun.SeedLog seed : run.seeds()) {
+            if (!seed.epochs().isEmpty()) {
+                VaeEvent.Epoch last = seed.epochs().get(seed.epochs().size() - 1);
+                String prefix = run.seeds().size() == 1 ? "" : "Seed " + seed.seed() + ": ";
+                last.warnings().forEach(warning -> warnings.add(prefix + warning));
+            }
+        }
+        return warnings;
     }
 
     /** The pictures of the first seed that has any. */

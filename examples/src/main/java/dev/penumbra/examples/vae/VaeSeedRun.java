@@ -33,6 +33,10 @@ import dev.penumbra.examples.run.SeedTraining;
 import dev.penumbra.torch.FusedAdamW;
 import dev.penumbra.vae.AutoencoderKL;
 import dev.penumbra.vae.AutoencoderKLConfig;
+import dev.penumbra.vae.diagnostic.DiagnosticsConfig;
+import dev.penumbra.vae.diagnostic.StepLosses;
+import dev.penumbra.vae.diagnostic.VaeDiagnostics;
+import dev.penumbra.vae.diagnostic.Warning;
 import dev.penumbra.vae.loss.VaeLoss;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -59,6 +63,7 @@ final class VaeSeedRun implements SeedTraining {
     private final int batches;
     private final VaeLoss loss;
     private final KlWindow window;
+    private final VaeDiagnostics diagnostics;
     private final EmaTrainingListener ema;
     private final FusedAdamW optimizer;
     private final CheckpointListener checkpoints;
@@ -82,6 +87,7 @@ final class VaeSeedRun implements SeedTraining {
         batches = Math.toIntExact(1 + (training.size() - 1) / options.batchSize());
         loss = options.loss(batches);
         window = new KlWindow(loss);
+        diagnostics = new VaeDiagnostics(DiagnosticsConfig.defaults(), this::losses);
         ema = EmaTrainingListener.builder().setSchedule(options.schedule()).build();
         optimizer = options.optimizer();
         checkpoints =
@@ -96,6 +102,7 @@ final class VaeSeedRun implements SeedTraining {
                         .optPart("log", new LogPosition(folder.log()))
                         .optPart("losses", window)
                         .optPart("kl-step", loss.steps())
+                        .optPart("diagnostics", diagnostics)
                         .optPart("clock", clock)
                         .build();
     }
@@ -119,7 +126,8 @@ final class VaeSeedRun implements SeedTraining {
                 new DefaultTrainingConfig(loss)
                         .optOptimizer(optimizer)
                         .optDevices(new Device[] {manager.getDevice()})
-                        .addTrainingListeners(window, loss.steps(), ema, checkpoints);
+                        .addTrainingListeners(
+                                window, diagnostics, loss.steps(), ema, checkpoints);
         List<VaeEvent.Picture> pictures;
         try (Trainer trainer = model.newTrainer(config)) {
             trainer.initialize(new Shape(1, 3, 32, 32));
@@ -137,6 +145,10 @@ final class VaeSeedRun implements SeedTraining {
             pictures = pictures(trainer);
         }
         return !checkpoints.isTerminated() && end(models, pictures);
+    }
+
+    private StepLosses losses() {
+        return new StepLosses(loss.latest().reconstruction(), loss.latest().kl());
     }
 
     /** The line about the end comes last, so that a seed which has it has everything. */
@@ -233,6 +245,9 @@ final class VaeSeedRun implements SeedTraining {
                                 (System.nanoTime() - begin) / 1e9,
                                 online,
                                 averaged,
+                                diagnostics.report().running().warnings().stream()
+                                        .map(Warning::message)
+                                        .toList(),
                                 window.deviation(),
                                 ema.average().decay(),
                                 ema.average().distance(),
