@@ -142,14 +142,17 @@ final class LatentScaleTest {
                 model.decodeScaled(store, mode, false));
     }
 
-    @Test
-    void latents_haveTheTypeOfTheWeights() {
-        AutoencoderKL model = small(DataType.FLOAT64);
+    @ParameterizedTest
+    @EnumSource(
+            value = DataType.class,
+            names = {"FLOAT16", "FLOAT32", "FLOAT64"})
+    void latents_haveTheTypeOfTheWeights(DataType type) {
+        AutoencoderKL model = small(type);
         model.setLatentScale(LatentScale.sd15());
-        NDArray images = manager.ones(new Shape(1, 1, 4, 4), DataType.FLOAT64);
+        NDArray images = manager.ones(new Shape(1, 1, 4, 4), type);
         NDArray latents = model.encodeScaled(store, images, false);
-        assertEquals(DataType.FLOAT64, latents.getDataType());
-        assertEquals(DataType.FLOAT64, model.decodeScaled(store, latents, false).getDataType());
+        assertEquals(type, latents.getDataType());
+        assertEquals(type, model.decodeScaled(store, latents, false).getDataType());
     }
 
     private static byte[] saved(AutoencoderKL model) throws IOException {

@@ -3,7 +3,6 @@ package dev.penumbra.vae.pretrained;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -31,7 +30,6 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -353,7 +351,6 @@ final class VaeWeightsFileTest {
         try (var files = Files.list(folder)) {
             assertEquals(List.of(path), files.toList());
         }
-        assertFalse(Arrays.equals(new byte[0], saved(model)));
     }
 
     @Test
