@@ -5,6 +5,7 @@ import static dev.penumbra.vae.Rejections.assertRejected;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -189,47 +190,55 @@ final class AdversarialTrainingTest {
     @CsvSource({"HINGE, true", "VANILLA, true", "HINGE, false"})
     void steps_followTheGradients(AdversarialLoss kind, boolean adaptive) {
         NDArray images = images();
-        NDList labels = new NDList(images);
         AdversarialConfig config = new AdversarialConfig(kind, 0, 0.5, adaptive);
         try (Trainer first = autoencoderTrainer(block);
                 Trainer second = discriminatorTrainer()) {
             AdversarialTraining training = new AdversarialTraining(first, second, config);
             for (int step = 0; step < 2; step++) {
-                Map<String, double[]> ofLoss =
-                        gradients(block, s -> loss.evaluate(labels, forward(s, images)));
-                VaeLossValues own = loss.latest();
-                Map<String, double[]> ofTerm =
-                        gradients(
-                                block,
-                                s -> loss.parts(images, forward(s, images)).reconstruction());
-                Map<String, double[]> ofJudge =
-                        gradients(block, s -> logits(s, forward(s, images).get(0)).mean().neg());
-                Map<String, double[]> ofOther =
-                        gradients(
-                                judge,
-                                s -> {
-                                    NDArray fake = forward(s, images).get(0).stopGradient();
-                                    return kind.discriminator(logits(s, images), logits(s, fake));
-                                });
-                String last = last(ofTerm);
-                double weight =
-                        adaptive
-                                ? GanFormulas.adaptiveWeight(
-                                        norm(ofTerm.get(last)), norm(ofJudge.get(last)), 0.5)
-                                : 0.5;
-                Map<String, double[]> before = values(block);
-                Map<String, double[]> beforeOther = values(judge);
-                Engine.getInstance().setRandomSeed(9);
-                AdversarialValues values = training.step(batch(images));
-                assertMoved(before, values(block), ofLoss, ofJudge, weight);
-                assertMoved(beforeOther, values(judge), ofOther, ofOther, 0);
-                assertEquals(weight, values.generatorWeight(), 1e-5 * weight);
-                assertEquals(own.total(), values.autoencoder().total(), 1e-6 * own.total());
-                assertEquals(step, values.autoencoder().step());
-                assertTrue(Math.abs(values.generator() + values.fakeLogit()) < 1e-6);
-                assertNotEquals(values.realLogit(), values.fakeLogit());
+                assertStep(training, kind, adaptive, step, images);
             }
         }
+    }
+
+    private void assertStep(
+            AdversarialTraining training,
+            AdversarialLoss kind,
+            boolean adaptive,
+            int step,
+            NDArray images) {
+        NDList labels = new NDList(images);
+        Map<String, double[]> ofLoss =
+                gradients(block, s -> loss.evaluate(labels, forward(s, images)));
+        VaeLossValues own = loss.latest();
+        Map<String, double[]> ofTerm =
+                gradients(block, s -> loss.parts(images, forward(s, images)).reconstruction());
+        Map<String, double[]> ofJudge =
+                gradients(block, s -> logits(s, forward(s, images).get(0)).mean().neg());
+        Map<String, double[]> ofOther = gradients(judge, s -> judged(s, kind, images));
+        String last = last(ofTerm);
+        double weight = 0.5;
+        if (adaptive) {
+            weight =
+                    GanFormulas.adaptiveWeight(
+                            norm(ofTerm.get(last)), norm(ofJudge.get(last)), 0.5);
+        }
+        Map<String, double[]> before = values(block);
+        Map<String, double[]> beforeOther = values(judge);
+        Engine.getInstance().setRandomSeed(9);
+        AdversarialValues values = training.step(batch(images));
+        assertMoved(before, values(block), ofLoss, ofJudge, weight);
+        assertMoved(beforeOther, values(judge), ofOther, ofOther, 0);
+        assertEquals(weight, values.generatorWeight(), 1e-5 * weight);
+        assertEquals(own.total(), values.autoencoder().total(), 1e-6 * own.total());
+        assertEquals(step, values.autoencoder().step());
+        assertSame(values.autoencoder(), loss.latest());
+        assertTrue(Math.abs(values.generator() + values.fakeLogit()) < 1e-6);
+        assertNotEquals(values.realLogit(), values.fakeLogit());
+    }
+
+    private NDArray judged(ParameterStore store, AdversarialLoss kind, NDArray images) {
+        NDArray fake = forward(store, images).get(0).stopGradient();
+        return kind.discriminator(logits(store, images), logits(store, fake));
     }
 
     /** Norms and the weights that are recorded for them. */
