@@ -34,6 +34,7 @@ import dev.penumbra.vae.schedule.KlAnnealing;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
@@ -177,6 +178,10 @@ final class AdversarialTrainingTest {
         return Math.sqrt(squares);
     }
 
+    private static double[] of(Map<String, double[]> values, String name) {
+        return Objects.requireNonNull(values.get(name), name);
+    }
+
     private static String last(Map<String, double[]> gradients) {
         String last = "";
         for (String name : gradients.keySet()) {
@@ -220,7 +225,7 @@ final class AdversarialTrainingTest {
         if (adaptive) {
             weight =
                     GanFormulas.adaptiveWeight(
-                            norm(ofTerm.get(last)), norm(ofJudge.get(last)), 0.5);
+                            norm(of(ofTerm, last)), norm(of(ofJudge, last)), 0.5);
         }
         Map<String, double[]> before = values(block);
         Map<String, double[]> beforeOther = values(judge);
@@ -265,9 +270,9 @@ final class AdversarialTrainingTest {
         double greatest = 0;
         double opposed = 0;
         for (String name : before.keySet()) {
-            for (int i = 0; i < before.get(name).length; i++) {
-                greatest = Math.max(greatest, Math.abs(gradients.get(name)[i]));
-                opposed = Math.max(opposed, Math.abs(weight * others.get(name)[i]));
+            for (int i = 0; i < of(before, name).length; i++) {
+                greatest = Math.max(greatest, Math.abs(of(gradients, name)[i]));
+                opposed = Math.max(opposed, Math.abs(weight * of(others, name)[i]));
             }
         }
         // A gradient of single precision, as are the weights that it is taken from.
@@ -275,11 +280,11 @@ final class AdversarialTrainingTest {
         assertTrue(greatest > 100 * tolerance);
         assertTrue(weight == 0 || opposed > 100 * tolerance);
         for (String name : before.keySet()) {
-            double[] expected = before.get(name).clone();
+            double[] expected = of(before, name).clone();
             for (int i = 0; i < expected.length; i++) {
-                expected[i] -= gradients.get(name)[i] + weight * others.get(name)[i];
+                expected[i] -= of(gradients, name)[i] + weight * of(others, name)[i];
             }
-            assertArrayEquals(expected, after.get(name), tolerance, name);
+            assertArrayEquals(expected, of(after, name), tolerance, name);
         }
     }
 
