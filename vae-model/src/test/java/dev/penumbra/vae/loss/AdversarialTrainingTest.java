@@ -5,6 +5,7 @@ import static dev.penumbra.vae.Rejections.assertRejected;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -33,6 +34,7 @@ import dev.penumbra.vae.schedule.KlAnnealing;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
@@ -176,6 +178,10 @@ final class AdversarialTrainingTest {
         return Math.sqrt(squares);
     }
 
+    private static double[] of(Map<String, double[]> values, String name) {
+        return Objects.requireNonNull(values.get(name), name);
+    }
+
     private static String last(Map<String, double[]> gradients) {
         String last = "";
         for (String name : gradients.keySet()) {
@@ -189,47 +195,55 @@ final class AdversarialTrainingTest {
     @CsvSource({"HINGE, true", "VANILLA, true", "HINGE, false"})
     void steps_followTheGradients(AdversarialLoss kind, boolean adaptive) {
         NDArray images = images();
-        NDList labels = new NDList(images);
         AdversarialConfig config = new AdversarialConfig(kind, 0, 0.5, adaptive);
         try (Trainer first = autoencoderTrainer(block);
                 Trainer second = discriminatorTrainer()) {
             AdversarialTraining training = new AdversarialTraining(first, second, config);
             for (int step = 0; step < 2; step++) {
-                Map<String, double[]> ofLoss =
-                        gradients(block, s -> loss.evaluate(labels, forward(s, images)));
-                VaeLossValues own = loss.latest();
-                Map<String, double[]> ofTerm =
-                        gradients(
-                                block,
-                                s -> loss.parts(images, forward(s, images)).reconstruction());
-                Map<String, double[]> ofJudge =
-                        gradients(block, s -> logits(s, forward(s, images).get(0)).mean().neg());
-                Map<String, double[]> ofOther =
-                        gradients(
-                                judge,
-                                s -> {
-                                    NDArray fake = forward(s, images).get(0).stopGradient();
-                                    return kind.discriminator(logits(s, images), logits(s, fake));
-                                });
-                String last = last(ofTerm);
-                double weight =
-                        adaptive
-                                ? GanFormulas.adaptiveWeight(
-                                        norm(ofTerm.get(last)), norm(ofJudge.get(last)), 0.5)
-                                : 0.5;
-                Map<String, double[]> before = values(block);
-                Map<String, double[]> beforeOther = values(judge);
-                Engine.getInstance().setRandomSeed(9);
-                AdversarialValues values = training.step(batch(images));
-                assertMoved(before, values(block), ofLoss, ofJudge, weight);
-                assertMoved(beforeOther, values(judge), ofOther, ofOther, 0);
-                assertEquals(weight, values.generatorWeight(), 1e-5 * weight);
-                assertEquals(own.total(), values.autoencoder().total(), 1e-6 * own.total());
-                assertEquals(step, values.autoencoder().step());
-                assertTrue(Math.abs(values.generator() + values.fakeLogit()) < 1e-6);
-                assertNotEquals(values.realLogit(), values.fakeLogit());
+                assertStep(training, kind, adaptive, step, images);
             }
         }
+    }
+
+    private void assertStep(
+            AdversarialTraining training,
+            AdversarialLoss kind,
+            boolean adaptive,
+            int step,
+            NDArray images) {
+        NDList labels = new NDList(images);
+        Map<String, double[]> ofLoss =
+                gradients(block, s -> loss.evaluate(labels, forward(s, images)));
+        VaeLossValues own = loss.latest();
+        Map<String, double[]> ofTerm =
+                gradients(block, s -> loss.parts(images, forward(s, images)).reconstruction());
+        Map<String, double[]> ofJudge =
+                gradients(block, s -> logits(s, forward(s, images).get(0)).mean().neg());
+        Map<String, double[]> ofOther = gradients(judge, s -> judged(s, kind, images));
+        String last = last(ofTerm);
+        double weight = 0.5;
+        if (adaptive) {
+            weight =
+                    GanFormulas.adaptiveWeight(
+                            norm(of(ofTerm, last)), norm(of(ofJudge, last)), 0.5);
+        }
+        Map<String, double[]> before = values(block);
+        Map<String, double[]> beforeOther = values(judge);
+        Engine.getInstance().setRandomSeed(9);
+        AdversarialValues values = training.step(batch(images));
+        assertMoved(before, values(block), ofLoss, ofJudge, weight);
+        assertMoved(beforeOther, values(judge), ofOther, ofOther, 0);
+        assertEquals(weight, values.generatorWeight(), 1e-5 * weight);
+        assertEquals(own.total(), values.autoencoder().total(), 1e-6 * own.total());
+        assertEquals(step, values.autoencoder().step());
+        assertSame(values.autoencoder(), loss.latest());
+        assertTrue(Math.abs(values.generator() + values.fakeLogit()) < 1e-6);
+        assertNotEquals(values.realLogit(), values.fakeLogit());
+    }
+
+    private NDArray judged(ParameterStore store, AdversarialLoss kind, NDArray images) {
+        NDArray fake = forward(store, images).get(0).stopGradient();
+        return kind.discriminator(logits(store, images), logits(store, fake));
     }
 
     /** Norms and the weights that are recorded for them. */
@@ -256,9 +270,9 @@ final class AdversarialTrainingTest {
         double greatest = 0;
         double opposed = 0;
         for (String name : before.keySet()) {
-            for (int i = 0; i < before.get(name).length; i++) {
-                greatest = Math.max(greatest, Math.abs(gradients.get(name)[i]));
-                opposed = Math.max(opposed, Math.abs(weight * others.get(name)[i]));
+            for (int i = 0; i < of(before, name).length; i++) {
+                greatest = Math.max(greatest, Math.abs(of(gradients, name)[i]));
+                opposed = Math.max(opposed, Math.abs(weight * of(others, name)[i]));
             }
         }
         // A gradient of single precision, as are the weights that it is taken from.
@@ -266,11 +280,11 @@ final class AdversarialTrainingTest {
         assertTrue(greatest > 100 * tolerance);
         assertTrue(weight == 0 || opposed > 100 * tolerance);
         for (String name : before.keySet()) {
-            double[] expected = before.get(name).clone();
+            double[] expected = of(before, name).clone();
             for (int i = 0; i < expected.length; i++) {
-                expected[i] -= gradients.get(name)[i] + weight * others.get(name)[i];
+                expected[i] -= of(gradients, name)[i] + weight * of(others, name)[i];
             }
-            assertArrayEquals(expected, after.get(name), tolerance, name);
+            assertArrayEquals(expected, of(after, name), tolerance, name);
         }
     }
 

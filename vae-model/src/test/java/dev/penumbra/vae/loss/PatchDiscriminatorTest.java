@@ -154,7 +154,7 @@ final class PatchDiscriminatorTest {
             if (parameter.getType() == Parameter.Type.GAMMA) {
                 long n = parameter.getShape().size();
                 NDArray scales = parameter.getArray();
-                assertEquals(1, scales.mean().getFloat(), 5 * 0.02 / Math.sqrt(n));
+                assertEquals(1, scales.mean().getFloat(), 5 * 0.02 / Math.sqrt((double) n));
                 assertEquals(0.02, deviation(scales), 5 * 0.02 / Math.sqrt(2.0 * n));
             }
         }

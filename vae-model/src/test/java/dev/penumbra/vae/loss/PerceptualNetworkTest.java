@@ -4,14 +4,18 @@ package dev.penumbra.vae.loss;
 import static dev.penumbra.vae.Rejections.assertRejected;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import ai.djl.Device;
 import ai.djl.MalformedModelException;
+import ai.djl.engine.Engine;
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.training.GradientCollector;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.penumbra.vae.Golden;
@@ -104,6 +108,24 @@ final class PerceptualNetworkTest {
         double expected = plain + 0.5 * 48 * (distances[0] + distances[1]);
         assertEquals(expected, costs.sum().getDouble(), 1e-12 * expected);
         Gradients.assertNumeric(in -> term.perElement(images(), in), predictions);
+    }
+
+    /** Nothing of the network is learned: without learned images there is no gradient at all. */
+    @Test
+    void weights_areFrozen() {
+        try (GradientCollector collector = Engine.getInstance().newGradientCollector()) {
+            NDArray sum = network.distances(images(), reconstruction()).sum();
+            assertThrows(EngineException.class, () -> collector.backward(sum));
+        }
+    }
+
+    @Test
+    void distances_belongToTheReconstruction() {
+        try (NDManager scope = manager.newSubManager()) {
+            NDArray reconstruction = reconstruction();
+            reconstruction.attach(scope);
+            assertSame(scope, network.distances(images(), reconstruction).getManager());
+        }
     }
 
     @Test
