@@ -10,11 +10,11 @@ import dev.penumbra.torch.NeuralOps;
 /**
  * Group normalisation with a scale and an offset per channel, on request followed by SiLU.
  *
- * <p>The number under the root is \(10^{-6}\), as everywhere in the autoencoder.
+ * <p>The number added to the variance is {@link #EPSILON}.
  */
 public final class GroupNorm extends VaeBlock {
 
-    /** The number under the root, \(10^{-6}\), as everywhere in the autoencoder. */
+    /** The number added to the variance, as everywhere in the autoencoder. */
     public static final double EPSILON = 1e-6;
 
     private final long channels;

@@ -46,10 +46,6 @@ final class Field implements Rows, AutoCloseable {
                         StandardOpenOption.DELETE_ON_CLOSE);
     }
 
-    DataType type() {
-        return type;
-    }
-
     @Override
     public Shape shape() {
         return shape;

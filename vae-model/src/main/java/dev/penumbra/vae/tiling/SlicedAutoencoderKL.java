@@ -15,9 +15,10 @@ import java.util.function.UnaryOperator;
  * memory of activations does not grow with the batch.
  *
  * <p>Slices of at least two samples give the results of {@link AutoencoderKL} on the whole batch,
- * bit for bit on a CPU; so that none of them has one sample only, the last may begin with a sample
- * that is already there. PyTorch has other kernels for single small samples, so that slices of one
- * sample are the model's results for that sample, and those of the batch up to rounding.
+ * bit for bit where PyTorch computes with one thread of a CPU, otherwise up to rounding, because it
+ * divides the work by the size of the batch. So that no slice has one sample only, the last may
+ * begin with a sample that is already there: for single small samples PyTorch has other kernels. A
+ * slice size of one gives the model's results for each sample alone.
  */
 public final class SlicedAutoencoderKL {
 

@@ -27,8 +27,9 @@ import java.util.Objects;
  *
  * <p>Memory is a few tiles of the widest activation, the images themselves and the weights.
  * Activations between operations are in temporary files, three of one resolution at a time and five
- * where there is attention, which are gone when a call returns. Where the folder of temporary files
- * is itself in memory, {@link #withFolder} names another. Samples of a batch are taken one by one.
+ * where there is attention, which are gone when a call returns; each is written once and read two
+ * or three times. Where the folder of temporary files is itself in memory, {@link #withFolder}
+ * names another. Samples of a batch are taken one by one.
  */
 public final class TiledAutoencoderKL {
 

@@ -45,7 +45,7 @@ final class PartsTest {
     @ParameterizedTest
     @ValueSource(doubles = {1, -1, 500, -500})
     void softmax_ofParts_isThatOfTheWhole(double slope) {
-        long tokens = 11;
+        int tokens = 11;
         NDArray query = Gradients.normal(manager, 1, 1, 1, 5, 3);
         NDArray place = manager.arange(0, tokens, 1, DataType.FLOAT64).reshape(1, 1, tokens, 1);
         NDArray key = Gradients.normal(manager, 2, 1, 1, tokens, 3).add(place.mul(slope));

@@ -10,8 +10,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import dev.penumbra.vae.AutoencoderKL;
 import dev.penumbra.vae.AutoencoderKLConfig;
@@ -23,6 +25,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -226,8 +229,8 @@ final class TiledAutoencoderKLTest {
     @Test
     void failure_leavesNothingBehind() throws IOException {
         AutoencoderKL model = Models.random(Models.small(), manager, DataType.FLOAT32);
-        var conv =
-                ParameterNames.parameters(model).get("decoder.up_blocks.1.resnets.0.conv1.weight");
+        String name = "decoder.up_blocks.1.resnets.0.conv1.weight";
+        Parameter conv = Objects.requireNonNull(ParameterNames.parameters(model).get(name));
         conv.close();
         conv.setInitializer((m, s, t) -> m.zeros(s, DataType.FLOAT64));
         conv.initialize(manager, DataType.FLOAT64);
@@ -253,7 +256,7 @@ final class TiledAutoencoderKLTest {
     void notANumber_reachesEveryPlace() throws IOException {
         AutoencoderKL model = Models.random(Models.small(), manager, DataType.FLOAT32);
         NDArray latents = Models.images(manager, DataType.FLOAT32, 1, 2, 6, 6);
-        latents.set(new ai.djl.ndarray.index.NDIndex("0, 0, 0, 0"), Float.NaN);
+        latents.set(new NDIndex("0, 0, 0, 0"), Float.NaN);
         NDArray images = TiledAutoencoderKL.of(model, 4).decode(store, latents);
         assertTrue(images.isNaN().all().getBoolean());
     }
