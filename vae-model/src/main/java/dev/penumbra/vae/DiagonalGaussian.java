@@ -75,8 +75,13 @@ public final class DiagonalGaussian {
     /** At least float32. */
     private static NDArray wide(NDArray array) {
         DataType type = array.getDataType();
-        boolean wide = type == DataType.FLOAT32 || type == DataType.FLOAT64;
-        return wide ? array : array.toType(DataType.FLOAT32, false);
+        if (type == DataType.FLOAT32 || type == DataType.FLOAT64) {
+            return array;
+        }
+        // A conversion would cut the graph; a product takes the wider type of the two.
+        try (NDArray one = array.getManager().ones(new Shape(1), DataType.FLOAT32)) {
+            return array.mul(one);
+        }
     }
 
     private static void requireShape(String name, NDArray array, Shape shape) {

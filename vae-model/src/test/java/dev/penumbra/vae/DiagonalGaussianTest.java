@@ -171,6 +171,19 @@ final class DiagonalGaussianTest {
         }
     }
 
+    /** The mean's gradient is the mean, the log-variance's half of e^s - 1. */
+    @Test
+    void gradientOfHalfPrecision_isThere() {
+        NDArray moments = manager.create(new float[] {3, 0}, new Shape(1, 2, 1));
+        NDList half = new NDList(moments.toType(DataType.FLOAT16, false));
+        NDList gradients = Gradients.of(list -> DiagonalGaussian.ofMoments(list.get(0)).kl(), half);
+        NDArray single = gradients.get(0).toType(DataType.FLOAT32, false);
+        assertArrayEquals(new float[] {3, 0}, single.toFloatArray());
+        NDList sampled =
+                Gradients.of(list -> DiagonalGaussian.ofMoments(list.get(0)).sample(), half);
+        assertEquals(1, sampled.get(0).toType(DataType.FLOAT32, false).toFloatArray()[0]);
+    }
+
     /** In half precision itself the variance at the upper limit is infinite. */
     @Test
     void halfPrecision_isComputedInSingle() {

@@ -126,8 +126,7 @@ final class VaeSeedRun implements SeedTraining {
                 new DefaultTrainingConfig(loss)
                         .optOptimizer(optimizer)
                         .optDevices(new Device[] {manager.getDevice()})
-                        .addTrainingListeners(
-                                window, diagnostics, loss.steps(), ema, checkpoints);
+                        .addTrainingListeners(window, diagnostics, loss.steps(), ema, checkpoints);
         List<VaeEvent.Picture> pictures;
         try (Trainer trainer = model.newTrainer(config)) {
             trainer.initialize(new Shape(1, 3, 32, 32));

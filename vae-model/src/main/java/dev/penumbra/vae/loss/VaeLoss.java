@@ -213,8 +213,7 @@ public final class VaeLoss extends Loss {
 
     /** The terms; what they consist of hangs on the manager of the predictions. */
     Parts parts(NDArray images, NDList predictions) {
-        NDArray moments = Differentiable.wide(predictions.get(1));
-        DiagonalGaussian posterior = DiagonalGaussian.ofMoments(moments, config.clamp());
+        DiagonalGaussian posterior = DiagonalGaussian.ofMoments(predictions.get(1), config.clamp());
         Reduction reduction = config.reduction();
         Shape shape = images.getShape();
         Shape latents = posterior.mean().getShape();
