@@ -3,6 +3,7 @@ package dev.penumbra.examples.report;
 
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /** Formats numbers, the same in every locale. */
 final class Numbers {
@@ -47,6 +48,11 @@ final class Numbers {
         return whole < 3600
                 ? whole / 60 + " min " + whole % 60 + " s"
                 : whole / 3600 + " h " + whole % 3600 / 60 + " min";
+    }
+
+    /** Replaces what is not finite by null. */
+    static @Nullable Double finite(@Nullable Double value) {
+        return value != null && Double.isFinite(value) ? value : null;
     }
 
     /** Joins as in {@code "1, 2 and 3"}. */

@@ -194,14 +194,14 @@ public sealed interface RunEvent
 
         /** Replaces measurements that are not finite by null. */
         public Batch {
-            loss = finite(loss);
-            emaLoss = finite(emaLoss);
-            decay = finite(decay);
-            distance = finite(distance);
-            lr = finite(lr);
-            imagesPerSecond = finite(imagesPerSecond);
-            rssMb = finite(rssMb);
-            heapMb = finite(heapMb);
+            loss = Numbers.finite(loss);
+            emaLoss = Numbers.finite(emaLoss);
+            decay = Numbers.finite(decay);
+            distance = Numbers.finite(distance);
+            lr = Numbers.finite(lr);
+            imagesPerSecond = Numbers.finite(imagesPerSecond);
+            rssMb = Numbers.finite(rssMb);
+            heapMb = Numbers.finite(heapMb);
         }
 
         @Override
@@ -244,11 +244,11 @@ public sealed interface RunEvent
             if (epoch < 1) {
                 throw new IllegalArgumentException("epoch must be at least 1, got " + epoch);
             }
-            evaluationSeconds = finite(evaluationSeconds);
-            decay = finite(decay);
-            distance = finite(distance);
-            rssMb = finite(rssMb);
-            heapMb = finite(heapMb);
+            evaluationSeconds = Numbers.finite(evaluationSeconds);
+            decay = Numbers.finite(decay);
+            distance = Numbers.finite(distance);
+            rssMb = Numbers.finite(rssMb);
+            heapMb = Numbers.finite(heapMb);
         }
 
         @Override
@@ -270,7 +270,7 @@ public sealed interface RunEvent
             if (!(accuracy >= 0 && accuracy <= 1)) {
                 throw new IllegalArgumentException("accuracy must be in [0, 1], got " + accuracy);
             }
-            loss = finite(loss);
+            loss = Numbers.finite(loss);
         }
     }
 
@@ -373,8 +373,8 @@ public sealed interface RunEvent
 
         /** Replaces confidences that are not finite by null. */
         public Disagreement {
-            onlineConfidence = finite(onlineConfidence);
-            emaConfidence = finite(emaConfidence);
+            onlineConfidence = Numbers.finite(onlineConfidence);
+            emaConfidence = Numbers.finite(emaConfidence);
         }
     }
 
@@ -390,9 +390,5 @@ public sealed interface RunEvent
         public String event() {
             return "end";
         }
-    }
-
-    private static @Nullable Double finite(@Nullable Double value) {
-        return value != null && Double.isFinite(value) ? value : null;
     }
 }

@@ -36,6 +36,15 @@ public sealed interface VaeEvent extends RunEvent {
             @Nullable Double rssMb)
             implements VaeEvent {
 
+        /** Replaces measurements that are not finite by null. */
+        public Batch {
+            reconstruction = Numbers.finite(reconstruction);
+            kl = Numbers.finite(kl);
+            decay = Numbers.finite(decay);
+            distance = Numbers.finite(distance);
+            imagesPerSecond = Numbers.finite(imagesPerSecond);
+        }
+
         @Override
         public String event() {
             return "batch";
@@ -73,9 +82,12 @@ public sealed interface VaeEvent extends RunEvent {
             @Nullable Double rssMb)
             implements VaeEvent {
 
-        /** Copies the list. */
+        /** Copies the list, and replaces measurements that are not finite by null. */
         public Epoch {
             warnings = List.copyOf(warnings);
+            klDeviation = Numbers.finite(klDeviation);
+            decay = Numbers.finite(decay);
+            distance = Numbers.finite(distance);
         }
 
         @Override
@@ -92,7 +104,7 @@ public sealed interface VaeEvent extends RunEvent {
      * @param ssim the structural similarity, mean over images
      * @param kl the divergence of the posterior
      * @param activeUnits the channels whose posterior mean varies over the data
-     * @param klPerChannel the divergence of each channel; (Z)
+     * @param klPerChannel the divergence of each channel; (Z), empty if one is not finite
      */
     record Evaluation(
             @Nullable Double reconstruction,
@@ -102,9 +114,16 @@ public sealed interface VaeEvent extends RunEvent {
             int activeUnits,
             List<Double> klPerChannel) {
 
-        /** Copies the list. */
+        /** Copies the list, and replaces measurements that are not finite by null. */
         public Evaluation {
-            klPerChannel = List.copyOf(klPerChannel);
+            reconstruction = Numbers.finite(reconstruction);
+            psnr = Numbers.finite(psnr);
+            ssim = Numbers.finite(ssim);
+            kl = Numbers.finite(kl);
+            klPerChannel =
+                    klPerChannel.stream().allMatch(Double::isFinite)
+                            ? List.copyOf(klPerChannel)
+                            : List.of();
         }
     }
 
