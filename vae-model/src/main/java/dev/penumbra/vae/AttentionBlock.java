@@ -49,7 +49,8 @@ public final class AttentionBlock extends VaeBlock {
                 NDArray projected = output.apply(pass, joined);
                 NDArray turned = projected.swapAxes(1, 2);
                 NDArray image = turned.reshape(shape)) {
-            return image.add(x);
+            // In this order the sum lies in memory as x does, and the next layers run on that.
+            return x.add(image);
         }
     }
 
