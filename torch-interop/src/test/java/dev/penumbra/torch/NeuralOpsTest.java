@@ -11,6 +11,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.convolutional.Conv2d;
 import ai.djl.training.GradientCollector;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -196,6 +197,60 @@ final class NeuralOpsTest {
         NDList inputs = attentionInputs(DataType.FLOAT32, 16, 16);
         Operation ours = in -> NeuralOps.attention(in.get(0), in.get(1), in.get(2));
         assertSame(ours, NeuralOpsTest::portableAttention, inputs, 2e-6);
+    }
+
+    private NDList imageInputs(DataType type, long... shape) {
+        Random random = new Random(13);
+        return new NDList(
+                normal(random, type, shape),
+                normal(random, type, 5, shape[1], 3, 3),
+                normal(random, type, 5));
+    }
+
+    private static NDArray upsampleConv(NDList in) {
+        return NeuralOps.upsampleConv(in.get(0), in.get(1), in.get(2));
+    }
+
+    private static NDArray upsampleThenConv(NDList in) {
+        NDArray rows = in.get(0).repeat(2, 2);
+        Shape one = new Shape(1, 1);
+        return Conv2d.conv2d(rows.repeat(3, 2), in.get(1), in.get(2), one, one, one)
+                .singletonOrThrow();
+    }
+
+    @Test
+    void upsampleConv_equalsItsTwoSteps() {
+        for (long[] shape : new long[][] {{2, 3, 4, 5}, {1, 1, 1, 1}, {1, 2, 7, 1}}) {
+            NDList doubles = imageInputs(DataType.FLOAT64, shape);
+            assertSame(
+                    NeuralOpsTest::upsampleConv, NeuralOpsTest::upsampleThenConv, doubles, 1e-13);
+        }
+        NDList singles = imageInputs(DataType.FLOAT32, 3, 16, 9, 8);
+        assertSame(NeuralOpsTest::upsampleConv, NeuralOpsTest::upsampleThenConv, singles, 2e-6);
+        assertGradient(NeuralOpsTest::upsampleConv, imageInputs(DataType.FLOAT64, 2, 2, 3, 2));
+    }
+
+    /** Sums of weights in half precision would be off by up to 5e-4 of a weight. */
+    @Test
+    void upsampleConv_ofHalfPrecision_addsNoRounding() {
+        NDList halves = imageInputs(DataType.FLOAT16, 2, 3, 4, 5);
+        assertEquals(0, distance(upsampleConv(halves), upsampleThenConv(halves)));
+    }
+
+    @Test
+    void upsampleConv_rejectsOtherShapes() {
+        NDArray x = manager.ones(new Shape(2, 4, 3, 3));
+        NDArray weight = manager.ones(new Shape(6, 4, 3, 3));
+        NDArray bias = manager.ones(new Shape(6));
+        assertRejected(
+                "x must have shape (N, C, H, W), got (6)",
+                () -> NeuralOps.upsampleConv(bias, weight, bias));
+        assertRejected(
+                "weight must have shape (6, 4, 3, 3), got (6)",
+                () -> NeuralOps.upsampleConv(x, bias, bias));
+        assertRejected(
+                "bias must have shape (6), got (2, 4, 3, 3)",
+                () -> NeuralOps.upsampleConv(x, weight, x));
     }
 
     @Test

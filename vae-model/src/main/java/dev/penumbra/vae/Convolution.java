@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.convolutional.Conv2d;
+import dev.penumbra.torch.NeuralOps;
 
 /** A convolution of known channels with PyTorch's initial weights. */
 final class Convolution extends VaeBlock {
@@ -56,6 +57,11 @@ final class Convolution extends VaeBlock {
                         new Shape(padding, padding),
                         ONE)
                 .singletonOrThrow();
+    }
+
+    /** The output for an image of twice the height and width; only of {@link #same}. */
+    NDArray applyDoubled(Pass pass, NDArray x) {
+        return NeuralOps.upsampleConv(x, pass.weight(weight, x), pass.weight(bias, x));
     }
 
     @Override

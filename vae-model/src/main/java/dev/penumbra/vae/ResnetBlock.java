@@ -39,13 +39,12 @@ public final class ResnetBlock extends VaeBlock {
     NDArray apply(Pass pass, NDArray x) {
         NDArray h = conv1.applyTo(pass, norm1.apply(pass, x));
         h = conv2.applyTo(pass, norm2.applyTo(pass, h));
+        // No gradient needs the result of a convolution, so the sum may lie in its place.
+        if (shortcut == null) {
+            return h.addi(x);
+        }
         try (NDArray residual = h) {
-            if (shortcut == null) {
-                return residual.add(x);
-            }
-            try (NDArray changed = shortcut.apply(pass, x)) {
-                return changed.add(residual);
-            }
+            return shortcut.apply(pass, x).addi(residual);
         }
     }
 

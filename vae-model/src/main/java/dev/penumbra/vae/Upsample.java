@@ -7,9 +7,6 @@ import ai.djl.ndarray.types.Shape;
 /** Doubles height and width by repetition, and smooths by a 3 × 3 convolution. */
 public final class Upsample extends VaeBlock {
 
-    /** DJL's number of the interpolation that repeats. */
-    private static final int NEAREST = 0;
-
     private final long channels;
     private final Convolution conv;
 
@@ -25,9 +22,7 @@ public final class Upsample extends VaeBlock {
 
     @Override
     NDArray apply(Pass pass, NDArray x) {
-        Shape shape = x.getShape();
-        long[] size = {2 * shape.get(2), 2 * shape.get(3)};
-        return conv.applyTo(pass, x.getNDArrayInternal().interpolation(size, NEAREST, false));
+        return conv.applyDoubled(pass, x);
     }
 
     @Override

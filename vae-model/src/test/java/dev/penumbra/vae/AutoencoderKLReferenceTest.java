@@ -86,6 +86,10 @@ final class AutoencoderKLReferenceTest {
         }
     }
 
+    /**
+     * The expected values are those of float64. Where diffusers' own gradients in float32 are
+     * nearly as far from them as the tolerance, ours may be twice as far as those.
+     */
     @ParameterizedTest
     @CsvSource({
         "plain, FLOAT64, 1e-9", "attention, FLOAT64, 1e-9", "flat, FLOAT64, 1e-9",
@@ -120,13 +124,14 @@ final class AutoencoderKLReferenceTest {
             JsonObject gradients = recorded.getAsJsonObject("gradients");
             Map<String, Parameter> parameters = ParameterNames.parameters(model);
             assertEquals(gradients.keySet(), new TreeSet<>(parameters.keySet()));
+            JsonObject errors = recorded.getAsJsonObject("float32_errors");
             parameters.forEach(
-                    (key, parameter) ->
-                            assertClose(
-                                    key,
-                                    doubles(gradients.get(key)),
-                                    parameter.getArray().getGradient(),
-                                    relative));
+                    (key, parameter) -> {
+                        double own = type == DataType.FLOAT32 ? errors.get(key).getAsDouble() : 0;
+                        NDArray gradient = parameter.getArray().getGradient();
+                        double allowed = Math.max(relative, 2 * own);
+                        assertClose(key, doubles(gradients.get(key)), gradient, allowed);
+                    });
         }
     }
 }
