@@ -3,6 +3,7 @@ package dev.penumbra.torch;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -79,5 +80,46 @@ public final class FiniteCheck {
         all.requireOpen();
         double sum = ForeachOps.finiteSum(vectors, matrices, others);
         return Double.isFinite(sum) ? -1 : ForeachOps.firstNonFinite(all);
+    }
+
+    /**
+     * Requires that all values of an array are finite; integers always are.
+     *
+     * @param name how a message names the array
+     * @param array the array
+     * @throws IllegalArgumentException if a value is infinite or NaN, with its place
+     */
+    public static void requireFinite(String name, NDArray array) {
+        if (!array.getDataType().isFloating() || array.size() == 0) {
+            return;
+        }
+        try (NDManager scope = array.getManager().newSubManager()) {
+            if (new FiniteCheck(List.of(array), scope).firstNonFinite() >= 0) {
+                try (NDArray wide = array.toType(DataType.FLOAT64, true)) {
+                    throw new IllegalArgumentException(nonFinite(name, wide));
+                }
+            }
+        }
+    }
+
+    private static String nonFinite(String name, NDArray array) {
+        double[] values = array.toDoubleArray();
+        int first = 0;
+        while (Double.isFinite(values[first])) {
+            first++;
+        }
+        long[] shape = array.getShape().getShape();
+        String[] place = new String[shape.length];
+        long rest = first;
+        for (int axis = shape.length - 1; axis >= 0; axis--) {
+            place[axis] = Long.toString(rest % shape[axis]);
+            rest /= shape[axis];
+        }
+        return name
+                + " must be finite, got "
+                + values[first]
+                + " at ("
+                + String.join(", ", place)
+                + ")";
     }
 }

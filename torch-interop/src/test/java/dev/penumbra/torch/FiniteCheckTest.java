@@ -245,4 +245,30 @@ final class FiniteCheckTest {
                         IllegalArgumentException.class, () -> new FiniteCheck(List.of(), manager));
         assertEquals("arrays must not be empty", e.getMessage());
     }
+
+    @Test
+    void requireFinite_namesThePlace() {
+        float[] values = new float[24];
+        NDArray array = manager.create(values, new Shape(2, 3, 4));
+        FiniteCheck.requireFinite("images", array);
+        values[17] = Float.NaN;
+        values[20] = Float.POSITIVE_INFINITY;
+        for (DataType type : List.of(DataType.FLOAT16, DataType.FLOAT32, DataType.FLOAT64)) {
+            NDArray bad = manager.create(values, new Shape(2, 3, 4)).toType(type, false);
+            IllegalArgumentException e =
+                    assertThrows(
+                            IllegalArgumentException.class,
+                            () -> FiniteCheck.requireFinite("images", bad));
+            assertEquals("images must be finite, got NaN at (1, 1, 1)", e.getMessage());
+        }
+    }
+
+    /** The sum of these overflows, and no integer is infinite. */
+    @Test
+    void requireFinite_acceptsLargeValuesAndIntegers() {
+        FiniteCheck.requireFinite("x", manager.ones(new Shape(64), DataType.FLOAT16).mul(6e4));
+        FiniteCheck.requireFinite("x", manager.ones(new Shape(64)).mul(Float.MAX_VALUE));
+        FiniteCheck.requireFinite("x", manager.create(new int[] {1, 2}));
+        FiniteCheck.requireFinite("x", manager.create(new Shape(0)));
+    }
 }

@@ -11,6 +11,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import dev.penumbra.torch.FiniteCheck;
 import dev.penumbra.vae.AutoencoderKLConfig.OddSizes;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
@@ -79,12 +80,15 @@ public final class AutoencoderKL extends AbstractBlock {
      * The moments of the latents of images.
      *
      * @param store where the weights come from
-     * @param images the images; (N, C, H, W)
+     * @param images the images, finite; (N, C, H, W)
      * @param training whether the weights are asked for with gradients
      * @return the means and log-variances; (N, 2Z, h, w)
+     * @throws IllegalArgumentException if the images have other channels, a size that is not
+     *     accepted or a value that is not finite
      */
     public NDArray moments(ParameterStore store, NDArray images, boolean training) {
         Shape shape = padded(images.getShape());
+        FiniteCheck.requireFinite("images", images);
         Pass pass = new Pass(store, training);
         NDArray moments;
         if (shape.equals(images.getShape())) {

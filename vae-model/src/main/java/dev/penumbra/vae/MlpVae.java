@@ -10,6 +10,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import dev.penumbra.torch.FiniteCheck;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -81,6 +82,7 @@ public final class MlpVae extends AbstractBlock {
      */
     public NDArray moments(ParameterStore store, NDArray samples, boolean training) {
         long count = requireSamples(samples.getShape());
+        FiniteCheck.requireFinite("samples", samples);
         try (NDArray flat = samples.reshape(count, config.sampleFeatures())) {
             return encoder.apply(new Pass(store, training), flat);
         }

@@ -18,6 +18,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import dev.penumbra.vae.AutoencoderKLConfig.OddSizes;
+import dev.penumbra.vae.tiling.SlicedAutoencoderKL;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
@@ -51,6 +52,19 @@ final class AutoencoderKLTest {
     @AfterEach
     void close() {
         manager.close();
+    }
+
+    @Test
+    void imagesThatAreNotFinite_areRejected() {
+        AutoencoderKL model = new AutoencoderKL(SMALL);
+        model.initialize(manager, DataType.FLOAT32, new Shape(1, 1, 2, 4));
+        float[] values = new float[16];
+        values[13] = Float.NEGATIVE_INFINITY;
+        NDArray images = manager.create(values, new Shape(2, 1, 2, 4));
+        String message = "images must be finite, got -Infinity at (1, 0, 1, 1)";
+        assertRejected(message, () -> model.moments(store, images, true));
+        assertRejected(message, () -> model.forward(store, new NDList(images), false));
+        assertRejected(message, () -> SlicedAutoencoderKL.of(model, 1).moments(store, images));
     }
 
     private static long weights(AutoencoderKLConfig config) {

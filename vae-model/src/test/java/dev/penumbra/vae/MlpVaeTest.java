@@ -52,6 +52,15 @@ final class MlpVaeTest {
         return model;
     }
 
+    @Test
+    void samplesThatAreNotFinite_areRejected() {
+        MlpVae model = initialized(SMALL);
+        NDArray samples = manager.create(new double[] {1, 2, 3, 4, Double.NaN, 6});
+        assertRejected(
+                "samples must be finite, got NaN at (0, 0, 1, 1)",
+                () -> model.moments(store, samples.reshape(1, 1, 2, 3), true));
+    }
+
     private static double activated(Activation activation, double x) {
         return switch (activation) {
             case RELU -> Math.max(0, x);

@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
+import dev.penumbra.torch.FiniteCheck;
 import dev.penumbra.vae.AutoencoderKL;
 import dev.penumbra.vae.DiagonalGaussian;
 import java.util.Objects;
@@ -55,6 +56,7 @@ public final class SlicedAutoencoderKL {
     public NDArray moments(ParameterStore store, NDArray images) {
         Shape shape = model.getOutputShapes(new Shape[] {images.getShape()})[1];
         Checks.requirePlain("images", images);
+        FiniteCheck.requireFinite("images", images);
         return sliced(images, shape, slice -> model.moments(store, slice, false));
     }
 

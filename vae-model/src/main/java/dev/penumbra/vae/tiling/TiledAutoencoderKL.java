@@ -7,6 +7,7 @@ import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.training.ParameterStore;
+import dev.penumbra.torch.FiniteCheck;
 import dev.penumbra.vae.AutoencoderKL;
 import dev.penumbra.vae.DiagonalGaussian;
 import java.io.IOException;
@@ -80,6 +81,7 @@ public final class TiledAutoencoderKL {
     public NDArray moments(ParameterStore store, NDArray images) throws IOException {
         Shape moments = model.getOutputShapes(new Shape[] {images.getShape()})[1];
         Checks.requirePlain("images", images);
+        FiniteCheck.requireFinite("images", images);
         List<Block> links = new ArrayList<>(Children.all(Children.get(model, "encoder")));
         Children.find(model, "quant_conv").ifPresent(links::add);
         long scale = model.config().scale();

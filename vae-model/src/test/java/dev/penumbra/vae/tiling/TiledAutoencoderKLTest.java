@@ -272,6 +272,9 @@ final class TiledAutoencoderKLTest {
                 "height and width must be positive multiples of 4, got (1, 3, 8, 6)",
                 () -> tiled.moments(store, manager.ones(new Shape(1, 3, 8, 6))));
         assertRejected(
+                "images must be finite, got NaN at (0, 0, 0, 0)",
+                () -> tiled.moments(store, manager.zeros(new Shape(1, 3, 8, 8)).log().mul(0)));
+        assertRejected(
                 "input must have shape (N, 3, H, W), got (1, 1, 8, 8)",
                 () -> tiled.encode(store, manager.ones(new Shape(1, 1, 8, 8))));
         assertRejected(
