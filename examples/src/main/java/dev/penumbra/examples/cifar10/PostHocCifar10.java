@@ -11,7 +11,7 @@ import dev.penumbra.examples.ResumeHint;
 import dev.penumbra.examples.Terminal;
 import dev.penumbra.examples.UsageException;
 import dev.penumbra.examples.data.Cifar10Data;
-import dev.penumbra.examples.data.Cifar10Request;
+import dev.penumbra.examples.data.DataRequest;
 import dev.penumbra.examples.report.RunEvent;
 import dev.penumbra.examples.run.Arguments;
 import dev.penumbra.examples.run.CheckpointOptions;
@@ -167,7 +167,7 @@ public final class PostHocCifar10 implements Callable<Integer> {
         return smoke
                 ? Cifar10Data.sample()
                 : Cifar10Data.resolve(
-                        new Cifar10Request(data, offline), new DownloadProgress(terminal));
+                        new DataRequest(data, offline), new DownloadProgress(terminal));
     }
 
     private PostHocRun.Settings settings(Path folder) {

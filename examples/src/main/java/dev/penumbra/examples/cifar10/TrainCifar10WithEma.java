@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.examples.cifar10;
 
+import dev.penumbra.examples.DownloadProgress;
 import dev.penumbra.examples.Environment;
 import dev.penumbra.examples.Terminal;
 import dev.penumbra.examples.data.Cifar10Data;
@@ -26,7 +27,7 @@ import picocli.CommandLine.Mixin;
         mixinStandardHelpOptions = true,
         versionProvider = Environment.class,
         sortOptions = false)
-public final class TrainCifar10WithEma extends SeededProgram {
+public final class TrainCifar10WithEma extends SeededProgram<Cifar10Data> {
 
     @Mixin private Cifar10Options options = new Cifar10Options();
 
@@ -41,8 +42,15 @@ public final class TrainCifar10WithEma extends SeededProgram {
     }
 
     @Override
-    protected SeededProgram another() {
+    protected SeededProgram<Cifar10Data> another() {
         return new TrainCifar10WithEma();
+    }
+
+    @Override
+    protected Cifar10Data data(Terminal terminal) throws IOException {
+        return options.run().smoke()
+                ? Cifar10Data.sample()
+                : Cifar10Data.resolve(options.run().request(), new DownloadProgress(terminal));
     }
 
     @Override

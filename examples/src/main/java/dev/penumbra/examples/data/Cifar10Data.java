@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.examples.data;
 
+import ai.djl.ndarray.NDManager;
 import ai.djl.repository.Repository;
+import ai.djl.training.dataset.ArrayDataset;
+import ai.djl.training.dataset.Dataset;
+import ai.djl.training.dataset.Sampler;
 import ai.djl.training.util.ProgressBar;
 import ai.djl.util.Progress;
 import java.awt.image.BufferedImage;
@@ -9,6 +13,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -28,7 +33,8 @@ import javax.imageio.stream.MemoryCacheImageOutputStream;
  * @see <a href="https://www.cs.toronto.edu/~kriz/cifar.html">Krizhevsky (2009), Learning Multiple
  *     Layers of Features from Tiny Images</a>
  */
-public record Cifar10Data(Path folder, String source, Map<String, String> checksums) {
+public record Cifar10Data(Path folder, String source, Map<String, String> checksums)
+        implements ImageData {
 
     /** The names of the classes; the index is the label. */
     public static final List<String> CLASSES =
@@ -57,8 +63,7 @@ public record Cifar10Data(Path folder, String source, Map<String, String> checks
      * @throws DataException if the folder of the request is not right, or no place has the images
      * @throws IOException if the cache cannot be written
      */
-    public static Cifar10Data resolve(Cifar10Request request, Progress progress)
-            throws IOException {
+    public static Cifar10Data resolve(DataRequest request, Progress progress) throws IOException {
         return Cifar10Resolver.full().resolve(request, progress);
     }
 
@@ -72,9 +77,29 @@ public record Cifar10Data(Path folder, String source, Map<String, String> checks
      * @throws IOException if the cache cannot be written
      */
     public static Cifar10Data sample() throws IOException {
-        Cifar10Data data =
-                Cifar10Resolver.sample().resolve(Cifar10Request.any(), new ProgressBar());
+        Cifar10Data data = Cifar10Resolver.sample().resolve(DataRequest.any(), new ProgressBar());
         return new Cifar10Data(data.folder(), "sample", data.checksums());
+    }
+
+    @Override
+    public String name() {
+        return "CIFAR-10";
+    }
+
+    @Override
+    public List<String> classes() {
+        return CLASSES;
+    }
+
+    @Override
+    public int count(Dataset.Usage usage) throws IOException {
+        return Math.toIntExact(Files.size(folder.resolve(Layout.file(usage))) / Records.SIZE);
+    }
+
+    @Override
+    public ArrayDataset images(NDManager manager, Dataset.Usage usage, Sampler sampler)
+            throws IOException {
+        return Cifar10Dataset.ofImages(manager, this, usage, sampler);
     }
 
     /**

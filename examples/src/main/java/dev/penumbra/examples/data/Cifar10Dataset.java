@@ -164,14 +164,7 @@ public final class Cifar10Dataset {
             long limit,
             BiFunction<NDArray, NDArray, ArrayDataset> make)
             throws IOException {
-        String name =
-                switch (usage) {
-                    case TRAIN -> Layout.TRAIN_FILE;
-                    case TEST -> Layout.TEST_FILE;
-                    case VALIDATION ->
-                            throw new IllegalArgumentException(
-                                    "usage must be TRAIN or TEST, got VALIDATION");
-                };
+        String name = Layout.file(usage);
         Repository repository = data.repository();
         MRL mrl = DjlServer.mrl(repository);
         Artifact artifact = mrl.getDefaultArtifact();

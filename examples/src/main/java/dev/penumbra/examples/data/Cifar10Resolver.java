@@ -54,7 +54,7 @@ record Cifar10Resolver(Path cache, List<Path> others, Layout layout, List<Remote
                 List.of(new SampleResource()));
     }
 
-    Cifar10Data resolve(Cifar10Request request, Progress progress) throws IOException {
+    Cifar10Data resolve(DataRequest request, Progress progress) throws IOException {
         @Nullable Path folder = request.folder();
         return folder != null ? open(folder) : find(request.offline(), progress);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.examples.data;
 
+import ai.djl.training.dataset.Dataset;
 import java.util.List;
 
 /**
@@ -16,6 +17,17 @@ record Layout(List<Part> train, Part test) {
 
     static final String TRAIN_FILE = "data_batch.bin";
     static final String TEST_FILE = "test_batch.bin";
+
+    /** The file of a split. */
+    static String file(Dataset.Usage usage) {
+        return switch (usage) {
+            case TRAIN -> TRAIN_FILE;
+            case TEST -> TEST_FILE;
+            case VALIDATION ->
+                    throw new IllegalArgumentException(
+                            "usage must be TRAIN or TEST, got VALIDATION");
+        };
+    }
 
     /**
      * A run of records with a known checksum.

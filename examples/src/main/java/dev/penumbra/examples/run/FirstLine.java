@@ -2,11 +2,11 @@
 package dev.penumbra.examples.run;
 
 import ai.djl.Device;
+import ai.djl.training.dataset.Dataset;
 import dev.penumbra.examples.Environment;
-import dev.penumbra.examples.data.Cifar10Data;
+import dev.penumbra.examples.data.ImageData;
 import dev.penumbra.examples.report.RunEvent;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -20,17 +20,11 @@ import picocli.CommandLine.Model.CommandSpec;
  * @param data the images
  * @param device the device that trains
  */
-public record FirstLine(CommandSpec spec, Cifar10Data data, Device device) {
-
-    private static final int RECORD = 3073;
+public record FirstLine(CommandSpec spec, ImageData data, Device device) {
 
     /** The number of training images. */
     public int trainingImages() throws IOException {
-        return images("data_batch.bin");
-    }
-
-    private int images(String file) throws IOException {
-        return Math.toIntExact(Files.size(data.folder().resolve(file)) / RECORD);
+        return data.count(Dataset.Usage.TRAIN);
     }
 
     /** The line of a run with a title, settings and seeds. */
@@ -47,11 +41,11 @@ public record FirstLine(CommandSpec spec, Cifar10Data data, Device device) {
                 Environment.versions(),
                 Environment.hardware(device),
                 new RunEvent.Data(
-                        "CIFAR-10",
+                        data.name(),
                         data.source(),
                         trainingImages(),
-                        images("test_batch.bin"),
+                        data.count(Dataset.Usage.TEST),
                         data.checksums()),
-                Cifar10Data.CLASSES);
+                data.classes());
     }
 }

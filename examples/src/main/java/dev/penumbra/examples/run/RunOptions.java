@@ -4,6 +4,7 @@ package dev.penumbra.examples.run;
 import ai.djl.Device;
 import ai.djl.engine.Engine;
 import dev.penumbra.examples.UsageException;
+import dev.penumbra.examples.data.DataRequest;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -110,12 +111,9 @@ public final class RunOptions {
         return threads;
     }
 
-    @Nullable Path data() {
-        return data;
-    }
-
-    boolean offline() {
-        return offline;
+    /** Where to look for the images. */
+    public DataRequest request() {
+        return new DataRequest(data, offline);
     }
 
     @Nullable Path out() {

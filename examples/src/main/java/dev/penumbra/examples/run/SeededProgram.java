@@ -4,13 +4,11 @@ package dev.penumbra.examples.run;
 import ai.djl.Device;
 import ai.djl.translate.TranslateException;
 import dev.penumbra.ema.AfterStep;
-import dev.penumbra.examples.DownloadProgress;
 import dev.penumbra.examples.Environment;
 import dev.penumbra.examples.ResumeHint;
 import dev.penumbra.examples.Terminal;
 import dev.penumbra.examples.UsageException;
-import dev.penumbra.examples.data.Cifar10Data;
-import dev.penumbra.examples.data.Cifar10Request;
+import dev.penumbra.examples.data.ImageData;
 import dev.penumbra.examples.report.RunEvent;
 import dev.penumbra.examples.report.RunLog;
 import java.io.IOException;
@@ -29,8 +27,10 @@ import picocli.CommandLine.Spec;
 /**
  * A program that trains one model per seed and reports on all of them, and that goes on with a run
  * that was interrupted.
+ *
+ * @param <D> what it trains on
  */
-public abstract class SeededProgram implements Callable<Integer> {
+public abstract class SeededProgram<D extends ImageData> implements Callable<Integer> {
 
     @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -48,11 +48,14 @@ public abstract class SeededProgram implements Callable<Integer> {
     protected abstract String title();
 
     /** The same program with no option given. */
-    protected abstract SeededProgram another();
+    protected abstract SeededProgram<D> another();
+
+    /** The images, as {@link #options} ask for them. */
+    protected abstract D data(Terminal terminal) throws IOException;
 
     /** Prepares the training of a seed, to be closed by the caller. */
-    protected abstract SeedTraining training(
-            int seed, Cifar10Data data, RunFolder folder, Terminal terminal) throws IOException;
+    protected abstract SeedTraining training(int seed, D data, RunFolder folder, Terminal terminal)
+            throws IOException;
 
     /** Writes the report of a run and tells the result. */
     protected abstract void report(Path folder, Terminal terminal) throws IOException;
@@ -72,7 +75,7 @@ public abstract class SeededProgram implements Callable<Integer> {
 
     private void begin(Terminal terminal) throws IOException, TranslateException {
         Device device = prepare();
-        Cifar10Data data = data(terminal);
+        D data = data(terminal);
         try (RunFolder folder = RunFolder.begin(newFolder(), started(data, device))) {
             run(folder, data, terminal);
         }
@@ -86,7 +89,7 @@ public abstract class SeededProgram implements Callable<Integer> {
                 report(path, terminal);
                 return;
             }
-            SeededProgram program = another();
+            SeededProgram<D> program = another();
             Arguments.parse(program, folder.start().args());
             program.options().run().locate(options().run());
             program.observers.addAll(observers);
@@ -103,15 +106,6 @@ public abstract class SeededProgram implements Callable<Integer> {
             Environment.useThreads(threads);
         }
         return options().run().device();
-    }
-
-    private Cifar10Data data(Terminal terminal) throws IOException {
-        if (options().run().smoke()) {
-            return Cifar10Data.sample();
-        }
-        Cifar10Request request =
-                new Cifar10Request(options().run().data(), options().run().offline());
-        return Cifar10Data.resolve(request, new DownloadProgress(terminal));
     }
 
     private Path newFolder() {
@@ -137,7 +131,7 @@ public abstract class SeededProgram implements Callable<Integer> {
         return out;
     }
 
-    private void run(RunFolder folder, Cifar10Data data, Terminal terminal)
+    private void run(RunFolder folder, D data, Terminal terminal)
             throws IOException, TranslateException {
         try (ResumeHint hint = new ResumeHint(terminal, Arguments.resume(spec, folder.path()))) {
             for (int seed : options().run().seeds()) {
@@ -154,7 +148,7 @@ public abstract class SeededProgram implements Callable<Integer> {
         report(folder.path(), terminal);
     }
 
-    private boolean train(int seed, RunFolder folder, Cifar10Data data, Terminal terminal)
+    private boolean train(int seed, RunFolder folder, D data, Terminal terminal)
             throws IOException, TranslateException {
         try (SeedTraining run = training(seed, data, folder, terminal)) {
             observers.forEach(run::observe);
@@ -162,7 +156,7 @@ public abstract class SeededProgram implements Callable<Integer> {
         }
     }
 
-    private RunEvent.Started started(Cifar10Data data, Device device) throws IOException {
+    private RunEvent.Started started(D data, Device device) throws IOException {
         FirstLine line = new FirstLine(spec, data, device);
         int batches = 1 + (line.trainingImages() - 1) / options().batchSize();
         return line.event(

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.examples.vae;
 
+import dev.penumbra.examples.DownloadProgress;
 import dev.penumbra.examples.Environment;
 import dev.penumbra.examples.Terminal;
 import dev.penumbra.examples.data.Cifar10Data;
+import dev.penumbra.examples.data.ImageData;
 import dev.penumbra.examples.report.Report;
 import dev.penumbra.examples.report.VaeReport;
 import dev.penumbra.examples.report.VaeSummary;
@@ -27,7 +29,7 @@ import picocli.CommandLine.Mixin;
         mixinStandardHelpOptions = true,
         versionProvider = Environment.class,
         sortOptions = false)
-public final class TrainVaeWithEma extends SeededProgram {
+public final class TrainVaeWithEma extends SeededProgram<ImageData> {
 
     @Mixin private VaeOptions options = new VaeOptions();
 
@@ -42,12 +44,19 @@ public final class TrainVaeWithEma extends SeededProgram {
     }
 
     @Override
-    protected SeededProgram another() {
+    protected SeededProgram<ImageData> another() {
         return new TrainVaeWithEma();
     }
 
     @Override
-    protected SeedTraining training(int seed, Cifar10Data data, RunFolder folder, Terminal terminal)
+    protected ImageData data(Terminal terminal) throws IOException {
+        return options.run().smoke()
+                ? Cifar10Data.sample()
+                : Cifar10Data.resolve(options.run().request(), new DownloadProgress(terminal));
+    }
+
+    @Override
+    protected SeedTraining training(int seed, ImageData data, RunFolder folder, Terminal terminal)
             throws IOException {
         return new VaeSeedRun(seed, options, data, folder, terminal);
     }

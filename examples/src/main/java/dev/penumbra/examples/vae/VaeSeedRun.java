@@ -23,8 +23,7 @@ import dev.penumbra.ema.checkpoint.Progress;
 import dev.penumbra.ema.checkpoint.ResumableSampler;
 import dev.penumbra.examples.Environment;
 import dev.penumbra.examples.Terminal;
-import dev.penumbra.examples.data.Cifar10Data;
-import dev.penumbra.examples.data.Cifar10Dataset;
+import dev.penumbra.examples.data.ImageData;
 import dev.penumbra.examples.report.VaeEvent;
 import dev.penumbra.examples.run.EpochClock;
 import dev.penumbra.examples.run.LogPosition;
@@ -70,7 +69,7 @@ final class VaeSeedRun implements SeedTraining {
     private final EpochClock clock = new EpochClock();
     private long step;
 
-    VaeSeedRun(int seed, VaeOptions options, Cifar10Data data, RunFolder folder, Terminal terminal)
+    VaeSeedRun(int seed, VaeOptions options, ImageData data, RunFolder folder, Terminal terminal)
             throws IOException {
         this.seed = seed;
         this.options = options;
@@ -81,9 +80,9 @@ final class VaeSeedRun implements SeedTraining {
         model.setBlock(autoencoder);
         manager = model.getNDManager().newSubManager();
         ResumableSampler sampler = ResumableSampler.shuffled(options.batchSize());
-        training = Cifar10Dataset.ofImages(manager, data, Dataset.Usage.TRAIN, sampler);
+        training = data.images(manager, Dataset.Usage.TRAIN, sampler);
         BatchSampler inOrder = new BatchSampler(new SequenceSampler(), EVALUATION_BATCH);
-        test = Cifar10Dataset.ofImages(manager, data, Dataset.Usage.TEST, inOrder);
+        test = data.images(manager, Dataset.Usage.TEST, inOrder);
         batches = Math.toIntExact(1 + (training.size() - 1) / options.batchSize());
         loss = options.loss(batches);
         window = new KlWindow(loss);
@@ -107,7 +106,7 @@ final class VaeSeedRun implements SeedTraining {
                         .build();
     }
 
-    private Map<String, String> settings(Cifar10Data data) {
+    private Map<String, String> settings(ImageData data) {
         Map<String, String> settings = new LinkedHashMap<>();
         options.config(batches).forEach((name, value) -> settings.put(name, String.valueOf(value)));
         settings.put("data", data.checksums().toString());

@@ -111,7 +111,7 @@ class Cifar10ResolverTest {
         DataException e =
                 assertThrows(
                         DataException.class,
-                        () -> resolver.resolve(Cifar10Request.any(), new Quiet()));
+                        () -> resolver.resolve(DataRequest.any(), new Quiet()));
         assertEquals(
                 ("CIFAR-10 is not available: tried cache (data folder must contain data_batch.bin,"
                                 + " got %s without it), cache (data folder must contain"
@@ -221,11 +221,11 @@ class Cifar10ResolverTest {
     }
 
     private Cifar10Data find(boolean offline) throws IOException {
-        return resolver().resolve(new Cifar10Request(null, offline), new Quiet());
+        return resolver().resolve(new DataRequest(null, offline), new Quiet());
     }
 
     private Cifar10Data open(Path given) throws IOException {
-        return resolver().resolve(new Cifar10Request(given, false), new Quiet());
+        return resolver().resolve(new DataRequest(given, false), new Quiet());
     }
 
     private Cifar10Resolver resolver() {

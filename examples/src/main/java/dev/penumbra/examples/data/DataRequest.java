@@ -11,14 +11,14 @@ import org.jspecify.annotations.Nullable;
  *     the only place that is tried
  * @param offline whether downloads are forbidden
  */
-public record Cifar10Request(@Nullable Path folder, boolean offline) {
+public record DataRequest(@Nullable Path folder, boolean offline) {
 
     /**
      * Returns a request to use the cache or, if it is empty, to download.
      *
      * @return the request that leaves everything open
      */
-    public static Cifar10Request any() {
-        return new Cifar10Request(null, false);
+    public static DataRequest any() {
+        return new DataRequest(null, false);
     }
 }
