@@ -2,6 +2,7 @@
 package dev.penumbra.examples.report;
 
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /** A run as a Markdown document, for a folder of reports that is kept with the sources. */
 final class MarkdownReport {
@@ -32,6 +33,47 @@ final class MarkdownReport {
                             100 * seed.ema().accuracy(),
                             100 * seed.accuracyDifference()));
         }
+        end(text, start);
+        return text.toString().replace(System.lineSeparator(), "\n");
+    }
+
+    static String of(VaeRun run, VaeSummary summary) {
+        RunEvent.Started start = run.start();
+        StringBuilder text = new StringBuilder();
+        text.append("# ").append(start.title()).append("\n\n");
+        text.append(summary.headline()).append("\n\n");
+        text.append(summary.markdownTable()).append('\n');
+        text.append(
+                """
+                Values are of the test set after the last epoch, mean ± sd over seeds; the interval \
+                is of the differences paired by seed (Student t).
+
+                | Seed | Online, dB | EMA, dB | Difference, dB | Online, SSIM | EMA, SSIM | Difference, SSIM |
+                |---:|---:|---:|---:|---:|---:|---:|
+                """);
+        for (VaeSummary.SeedResult seed : summary.seeds()) {
+            text.append("| ").append(seed.seed());
+            pair(text, seed.online().psnr(), seed.ema().psnr(), 2);
+            pair(text, seed.online().ssim(), seed.ema().ssim(), 4);
+            text.append(" |\n");
+        }
+        end(text, start);
+        return text.toString();
+    }
+
+    private static void pair(
+            StringBuilder text, @Nullable Double online, @Nullable Double ema, int decimals) {
+        if (online == null || ema == null) {
+            text.append(" | not finite | not finite | n/a");
+            return;
+        }
+        text.append(" | ").append(Numbers.fixed(online, decimals));
+        text.append(" | ").append(Numbers.fixed(ema, decimals));
+        text.append(" | ").append(Numbers.signed(ema - online, decimals));
+    }
+
+    /** What made the run, and its settings. */
+    private static void end(StringBuilder text, RunEvent.Started start) {
         text.append(origin(start));
         text.append("| Setting | Value |\n|---|---|\n");
         start.config()
@@ -44,7 +86,6 @@ final class MarkdownReport {
                                         .append(" |\n"));
         text.append("\n`examples/run report` on this folder writes `report.html` from `");
         text.append(RunLog.FILE_NAME).append("`.\n");
-        return text.toString().replace(System.lineSeparator(), "\n");
     }
 
     /** What made the run, in one sentence. */

@@ -32,7 +32,7 @@ public final class ReportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        if (!Files.isRegularFile(folder.resolve(RunLog.FILE_NAME))) {
+        if (!Study.isIn(folder) && !Files.isRegularFile(folder.resolve(RunLog.FILE_NAME))) {
             throw new UsageException("FOLDER must contain " + RunLog.FILE_NAME + ", got " + folder);
         }
         spec.commandLine().getOut().print(write());
@@ -43,10 +43,19 @@ public final class ReportCommand implements Callable<Integer> {
     /** Writes the report and returns what is printed. */
     private String write() {
         try {
+            if (Study.isIn(folder)) {
+                if (markdown) {
+                    throw new UsageException(
+                            "--markdown must be absent for a study, got " + folder);
+                }
+                return StudyReport.write(folder);
+            }
             List<String> args = RunProgress.read(folder).start().args();
             if (!args.isEmpty() && args.get(0).equals("vae")) {
                 VaeSummary summary = VaeReport.write(folder);
-                return markdown ? summary.markdown() : summary.terminalTable();
+                return markdown
+                        ? MarkdownReport.of(VaeRun.read(folder), summary)
+                        : summary.terminalTable();
             }
             Summary summary = Report.write(folder);
             return markdown

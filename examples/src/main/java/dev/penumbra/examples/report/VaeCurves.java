@@ -58,21 +58,25 @@ final class VaeCurves {
                         "What the schedule gives at each step.",
                         STEP,
                         "KL weight",
-                        List.of(steps("KL weight", b -> b.klWeight()))),
+                        List.of(steps("KL weight", "single", VaeEvent.Batch::klWeight))),
                 chart(
                         "kl",
                         "Divergence in training",
                         "Of the posterior from the prior, per image; mean over 50 batches.",
                         STEP,
                         "KL (nats)",
-                        List.of(steps("KL", VaeEvent.Batch::kl))),
+                        List.of(steps("KL", "single", VaeEvent.Batch::kl))),
                 chart(
                         "reconstruction",
                         "Reconstruction loss in training",
                         "Sum of absolute errors per image; mean over 50 batches.",
                         STEP,
                         "Reconstruction loss",
-                        List.of(steps("Reconstruction", VaeEvent.Batch::reconstruction))));
+                        List.of(
+                                steps(
+                                        "Reconstruction",
+                                        "single",
+                                        VaeEvent.Batch::reconstruction))));
     }
 
     /** Returns the latents on the test set. */
@@ -114,21 +118,21 @@ final class VaeCurves {
                         "Share of the average that an update keeps.",
                         STEP,
                         "Decay",
-                        List.of(steps("Decay", VaeEvent.Batch::decay))),
+                        List.of(steps("Decay", "single", VaeEvent.Batch::decay))),
                 chart(
                         "distance",
                         "Distance between online and averaged weights",
                         "L2 norm of the difference over all averaged parameters.",
                         STEP,
                         "Distance (L2)",
-                        List.of(steps("Distance", VaeEvent.Batch::distance))),
+                        List.of(steps("Distance", "single", VaeEvent.Batch::distance))),
                 chart(
                         "memory",
                         "Memory",
                         "Of the process, native memory included.",
                         STEP,
                         "Memory (MiB)",
-                        List.of(steps("Resident", VaeEvent.Batch::rssMb))));
+                        List.of(steps("Resident", "single", VaeEvent.Batch::rssMb))));
     }
 
     private static List<Figure> figures(@Nullable Figure... figures) {
@@ -159,8 +163,8 @@ final class VaeCurves {
                 epochs("EMA", "ema", epoch -> value.apply(epoch.ema())));
     }
 
-    private Figure.Line epochs(
-            String name, String role, Function<VaeEvent.Epoch, @Nullable Double> value) {
+    /** A value of each epoch. */
+    Figure.Line epochs(String name, String role, Function<VaeEvent.Epoch, @Nullable Double> value) {
         List<SortedMap<Integer, @Nullable Double>> values = new ArrayList<>();
         for (VaeRun.SeedLog seed : seeds) {
             SortedMap<Integer, @Nullable Double> line = new TreeMap<>();
@@ -170,14 +174,15 @@ final class VaeCurves {
         return Curves.line(name, role, values);
     }
 
-    private Figure.Line steps(String name, Function<VaeEvent.Batch, @Nullable Double> value) {
+    /** A value within the epochs. */
+    Figure.Line steps(String name, String role, Function<VaeEvent.Batch, @Nullable Double> value) {
         List<SortedMap<Integer, @Nullable Double>> values = new ArrayList<>();
         for (VaeRun.SeedLog seed : seeds) {
             SortedMap<Integer, @Nullable Double> line = new TreeMap<>();
             seed.batches().forEach(batch -> line.put(batch.step(), value.apply(batch)));
             values.add(line);
         }
-        return Curves.line(name, "single", values);
+        return Curves.line(name, role, values);
     }
 
     private Figure.Line channels(

@@ -216,17 +216,17 @@ public record VaeSummary(
     }
 
     /**
-     * Returns the result as a Markdown document.
+     * Returns the result as a Markdown table.
      *
      * @return the lines, each with its line end
      */
-    public String markdown() {
-        StringBuilder text = new StringBuilder("# " + title + "\n\n" + headline() + "\n\n");
+    public String markdownTable() {
+        StringBuilder text = new StringBuilder();
         text.append("| Test set | Online | EMA | Difference | 95 % interval |\n");
         text.append("|---|---:|---:|---:|---:|\n");
         for (Measure measure : measures) {
             text.append("| ").append(measure.name()).append(" | ");
-            text.append(String.join(" | ", cells(measure))).append(" |\n");
+            text.append(Numbers.typeset(String.join(" | ", cells(measure)))).append(" |\n");
         }
         return text.toString();
     }

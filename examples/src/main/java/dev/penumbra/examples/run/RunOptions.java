@@ -50,7 +50,8 @@ public final class RunOptions {
             names = "--data",
             paramLabel = "DIR",
             description =
-                    "Folder with CIFAR-10 in its binary version, or in DJL's layout (downloaded).")
+                    "Folder with the images as they are published: of CIFAR-10 the binary"
+                            + " version, or DJL's layout of it (downloaded).")
     private @Nullable Path data;
 
     @Option(names = "--offline", description = "Do not download anything.")

@@ -11,6 +11,7 @@ import dev.penumbra.examples.UsageException;
 import dev.penumbra.examples.data.ImageData;
 import dev.penumbra.examples.report.RunEvent;
 import dev.penumbra.examples.report.RunLog;
+import dev.penumbra.examples.report.RunProgress;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,6 +22,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
@@ -35,6 +37,7 @@ public abstract class SeededProgram<D extends ImageData> implements Callable<Int
     @Spec private CommandSpec spec = CommandSpec.create();
 
     private final List<AfterStep> observers = new ArrayList<>();
+    private @Nullable Path whole;
 
     /** Adds what runs after each step. */
     public final void observe(AfterStep observer) {
@@ -60,8 +63,13 @@ public abstract class SeededProgram<D extends ImageData> implements Callable<Int
     /** Writes the report of a run and tells the result. */
     protected abstract void report(Path folder, Terminal terminal) throws IOException;
 
+    /** The program with its command line. */
+    protected final CommandSpec spec() {
+        return spec;
+    }
+
     @Override
-    public final Integer call() throws IOException, TranslateException {
+    public Integer call() throws IOException, TranslateException {
         Path resumed = options().run().checkpoints().resume();
         try (Terminal terminal = new Terminal(spec.commandLine().getOut())) {
             if (resumed == null) {
@@ -71,6 +79,30 @@ public abstract class SeededProgram<D extends ImageData> implements Callable<Int
             }
         }
         return 0;
+    }
+
+    /**
+     * Begins a run that is part of something larger, or goes on with it.
+     *
+     * @param args the command line after the program's name
+     * @param folder the run's folder
+     * @param larger the folder with which an interrupted process is told to go on
+     * @return whether the run has ended; false if the process is to end first
+     */
+    protected final boolean runPart(List<String> args, Path folder, Path larger)
+            throws IOException, TranslateException {
+        SeededProgram<D> program = another();
+        boolean begun = Files.exists(folder.resolve(RunLog.FILE_NAME));
+        List<String> all = new ArrayList<>(List.of(spec.name()));
+        all.addAll(begun ? List.of() : args);
+        all.add((begun ? "--resume=" : "--out=") + folder);
+        Arguments.parse(program, all);
+        program.options().run().locate(options().run());
+        program.spec.commandLine().setOut(spec.commandLine().getOut());
+        program.observers.addAll(observers);
+        program.whole = larger;
+        program.call();
+        return RunProgress.read(folder).seconds() != null;
     }
 
     private void begin(Terminal terminal) throws IOException, TranslateException {
@@ -93,6 +125,7 @@ public abstract class SeededProgram<D extends ImageData> implements Callable<Int
             Arguments.parse(program, folder.start().args());
             program.options().run().locate(options().run());
             program.observers.addAll(observers);
+            program.whole = whole;
             program.prepare();
             program.run(folder, program.data(terminal), terminal);
         }
@@ -109,16 +142,25 @@ public abstract class SeededProgram<D extends ImageData> implements Callable<Int
     }
 
     private Path newFolder() {
+        return newFolder(spec.name(), RunLog.FILE_NAME);
+    }
+
+    /**
+     * Makes the folder that the options ask for.
+     *
+     * @param prefix what its name begins with where they ask for none
+     * @param file the file that it must not have
+     */
+    protected final Path newFolder(String prefix, String file) {
         Path out = options().run().out();
         if (out == null) {
             String time =
                     DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss")
                             .format(LocalDateTime.now(ZoneId.systemDefault()));
-            out = Path.of("runs", spec.name() + "-" + time);
+            out = Path.of("runs", prefix + "-" + time);
         }
-        if (Files.exists(out.resolve(RunLog.FILE_NAME))) {
-            throw new UsageException(
-                    "--out must be without a " + RunLog.FILE_NAME + ", got " + out);
+        if (Files.exists(out.resolve(file))) {
+            throw new UsageException("--out must be without a " + file + ", got " + out);
         }
         try {
             Files.createDirectories(out);
@@ -133,7 +175,8 @@ public abstract class SeededProgram<D extends ImageData> implements Callable<Int
 
     private void run(RunFolder folder, D data, Terminal terminal)
             throws IOException, TranslateException {
-        try (ResumeHint hint = new ResumeHint(terminal, Arguments.resume(spec, folder.path()))) {
+        Path interrupted = whole == null ? folder.path() : whole;
+        try (ResumeHint hint = new ResumeHint(terminal, Arguments.resume(spec, interrupted))) {
             for (int seed : options().run().seeds()) {
                 if (!folder.isEnded(seed) && !train(seed, folder, data, terminal)) {
                     hint.print();

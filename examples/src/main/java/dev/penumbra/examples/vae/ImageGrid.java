@@ -7,12 +7,13 @@ import java.io.IOException;
 import java.util.Base64;
 import javax.imageio.ImageIO;
 
-/** A grid of small RGB images with a line of background between them. */
+/** A grid of small images, RGB or grey, with a line of background between them. */
 final class ImageGrid {
 
     private static final int GAP = 2;
     private static final int BACKGROUND = 0xffffff;
 
+    private final int channels;
     private final int size;
     private final BufferedImage picture;
 
@@ -21,9 +22,11 @@ final class ImageGrid {
      *
      * @param rows the number of rows, at least 1
      * @param columns the number of columns, at least 1
+     * @param channels 3, or 1 for grey
      * @param size the height and width of an image in pixels
      */
-    ImageGrid(int rows, int columns, int size) {
+    ImageGrid(int rows, int columns, int channels, int size) {
+        this.channels = channels;
         this.size = size;
         int step = size + GAP;
         picture =
@@ -41,16 +44,16 @@ final class ImageGrid {
      *
      * @param row the row, from 0
      * @param column the column, from 0
-     * @param values values in [-1, 1], others are clipped; (N, 3, size, size)
+     * @param values values in [-1, 1], others are clipped; (N, channels, size, size)
      * @param index the image among the N
      */
     void put(int row, int column, float[] values, int index) {
         int plane = size * size;
-        int begin = 3 * plane * index;
+        int begin = channels * plane * index;
         for (int i = 0; i < plane; i++) {
             int rgb = 0;
             for (int channel = 0; channel < 3; channel++) {
-                rgb = rgb << 8 | level(values[begin + channel * plane + i]);
+                rgb = rgb << 8 | level(values[begin + channel % channels * plane + i]);
             }
             int x = column * (size + GAP) + i % size;
             int y = row * (size + GAP) + i / size;

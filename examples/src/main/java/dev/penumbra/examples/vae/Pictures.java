@@ -18,7 +18,7 @@ import java.util.stream.IntStream;
 /**
  * What the weights make of images and of noise.
  *
- * @param images test images; (N, 3, H, W), N at least {@value #COLUMNS}
+ * @param images test images; (N, C, H, W), N at least {@value #COLUMNS}
  * @param online the online weights
  * @param ema the averaged weights
  */
@@ -134,8 +134,10 @@ record Pictures(NDArray images, Weights online, Weights ema) {
 
     private static VaeEvent.Picture picture(String name, String caption, List<NDArray> rows)
             throws IOException {
-        int size = Math.toIntExact(rows.get(0).getShape().get(2));
-        ImageGrid grid = new ImageGrid(rows.size(), COLUMNS, size);
+        Shape shape = rows.get(0).getShape();
+        ImageGrid grid =
+                new ImageGrid(
+                        rows.size(), COLUMNS, (int) shape.get(1), Math.toIntExact(shape.get(2)));
         for (int row = 0; row < rows.size(); row++) {
             float[] values = rows.get(row).toFloatArray();
             for (int column = 0; column < COLUMNS; column++) {

@@ -34,6 +34,12 @@ final class VaeOptions implements RecipeOptions {
 
     private static final long CYCLES = 4;
 
+    @Option(
+            names = "--dataset",
+            paramLabel = "cifar10|mnist",
+            description = "What to train on (${DEFAULT-VALUE}).")
+    private VaeDataset dataset = VaeDataset.CIFAR10;
+
     @Option(names = "--epochs", paramLabel = "N", description = "Epochs (2; 1 with --smoke).")
     private @Nullable Integer epochs;
 
@@ -88,6 +94,15 @@ final class VaeOptions implements RecipeOptions {
             description = "Let the decay rise from 0 (on; --no-warmup turns it off).")
     private boolean warmup = true;
 
+    @Option(
+            names = "--study",
+            paramLabel = "kl-weight",
+            description =
+                    "Compare weights of the divergence, each in a run of its own: 0.001, 0.01 and 1"
+                            + " at once, 0.01 along a line and in cycles, and all of them with"
+                            + " --beta1 0.9 and 0.5.")
+    private @Nullable String study;
+
     @Mixin private RunOptions run = new RunOptions();
 
     @Override
@@ -100,11 +115,27 @@ final class VaeOptions implements RecipeOptions {
         RunOptions.require(beta1 >= 0 && beta1 < 1, "--beta1 must be in [0, 1), got " + beta1);
         RunOptions.requireNotNegative("--weight-decay", weightDecay);
         RunOptions.requireNotNegative("--kl-weight", klWeight);
+        RunOptions.require(
+                study == null || study.equals("kl-weight"),
+                "--study must be kl-weight, got " + study);
         try {
             schedule();
         } catch (IllegalArgumentException e) {
             throw new UsageException(String.valueOf(e.getMessage()));
         }
+    }
+
+    /** Refuses an option that another one decides. */
+    static void requireAbsent(boolean given, String name, String beside, Object value) {
+        RunOptions.require(!given, name + " must be absent with " + beside + ", got " + value);
+    }
+
+    VaeDataset dataset() {
+        return dataset;
+    }
+
+    boolean isStudy() {
+        return study != null;
     }
 
     int epochs() {
@@ -156,6 +187,7 @@ final class VaeOptions implements RecipeOptions {
     @Override
     public Map<String, @Nullable Object> config(int batches) {
         Map<String, @Nullable Object> config = new LinkedHashMap<>();
+        config.put("model", dataset.model().toString());
         config.put("epochs", epochs());
         config.put("batch_size", batchSize);
         config.put("optimizer", "AdamW");

@@ -5,7 +5,6 @@ import ai.djl.Device;
 import ai.djl.Model;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.EasyTrain;
 import ai.djl.training.ParameterStore;
@@ -31,7 +30,6 @@ import dev.penumbra.examples.run.RunFolder;
 import dev.penumbra.examples.run.SeedTraining;
 import dev.penumbra.torch.FusedAdamW;
 import dev.penumbra.vae.AutoencoderKL;
-import dev.penumbra.vae.AutoencoderKLConfig;
 import dev.penumbra.vae.diagnostic.DiagnosticsConfig;
 import dev.penumbra.vae.diagnostic.StepLosses;
 import dev.penumbra.vae.diagnostic.VaeDiagnostics;
@@ -55,7 +53,7 @@ final class VaeSeedRun implements SeedTraining {
     private final RunFolder folder;
     private final Terminal terminal;
     private final Model model;
-    private final AutoencoderKL autoencoder = new AutoencoderKL(AutoencoderKLConfig.cifar10());
+    private final AutoencoderKL autoencoder;
     private final NDManager manager;
     private final ArrayDataset training;
     private final ArrayDataset test;
@@ -77,6 +75,7 @@ final class VaeSeedRun implements SeedTraining {
         this.terminal = terminal;
         Engine.getInstance().setRandomSeed(seed);
         model = Model.newInstance("vae", options.run().device());
+        autoencoder = new AutoencoderKL(options.dataset().model());
         model.setBlock(autoencoder);
         manager = model.getNDManager().newSubManager();
         ResumableSampler sampler = ResumableSampler.shuffled(options.batchSize());
@@ -128,7 +127,7 @@ final class VaeSeedRun implements SeedTraining {
                         .addTrainingListeners(window, diagnostics, loss.steps(), ema, checkpoints);
         List<VaeEvent.Picture> pictures;
         try (Trainer trainer = model.newTrainer(config)) {
-            trainer.initialize(new Shape(1, 3, 32, 32));
+            trainer.initialize(options.dataset().shape());
             Progress done = checkpoints.resume(trainer);
             folder.begin(seed, done, clock.seconds());
             step = done.step();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A small KL-VAE on CIFAR-10: online against averaged weights. */
+/** A small KL-VAE on CIFAR-10 or MNIST: online against averaged weights. */
 @NullMarked
 package dev.penumbra.examples.vae;
 

@@ -109,9 +109,14 @@
     single: { type: 'solid', width: 2 },
     first: { type: 'solid', width: 2 },
     second: { type: [7, 4], width: 2 },
+    line1: { type: 'solid', width: 2 },
+    line2: { type: [7, 4], width: 2 },
+    line3: { type: 'solid', width: 2 },
+    line4: { type: [2, 3], width: 2 },
+    line5: { type: [10, 3, 2, 3], width: 2 },
   };
 
-  const SYMBOLS = { online: 'circle', ema: 'diamond', single: 'circle', first: 'circle', second: 'diamond' };
+  const SYMBOLS = { online: 'circle', ema: 'diamond', single: 'circle', first: 'circle', second: 'diamond', line1: 'circle', line2: 'diamond', line3: 'rect', line4: 'triangle', line5: 'pin' };
 
   /** Splits the band where a seed has no value. */
   function stretches(line) {
@@ -183,7 +188,7 @@
   }
 
   function swatch(color, role) {
-    const stroke = role === 'ema' || role === 'second' ? 'dashed' : 'solid';
+    const stroke = STROKES[role].type === 'solid' ? 'solid' : 'dashed';
     return `<span style="display:inline-block;width:18px;margin-right:6px;vertical-align:3px;border-top:3px ${stroke} ${color[role]}"></span>`;
   }
 

@@ -23,7 +23,7 @@ final class ImageGridTest {
 
     @Test
     void grid_hasEachPixelInItsPlace() throws IOException {
-        ImageGrid grid = new ImageGrid(2, 3, 2);
+        ImageGrid grid = new ImageGrid(2, 3, 3, 2);
         float[] values = new float[24];
         java.util.Arrays.fill(values, -1);
         values[12 + 1] = 1; // second image, red, first row, right
@@ -39,5 +39,17 @@ final class ImageGridTest {
         assertEquals(0xffff0000, image.getRGB(9, 4));
         assertEquals(0xff00ff00, image.getRGB(8, 5));
         assertEquals(0xff0000ff, image.getRGB(9, 5));
+    }
+
+    @Test
+    void oneChannel_isGrey() throws IOException {
+        ImageGrid grid = new ImageGrid(1, 1, 1, 2);
+        grid.put(0, 0, new float[] {9, 9, 9, 9, -1, 1, 0, -0.9921569f}, 1);
+        byte[] png = Base64.getDecoder().decode(grid.png());
+        BufferedImage image = ImageIO.read(new ByteArrayInputStream(png));
+        assertEquals(0xff000000, image.getRGB(0, 0));
+        assertEquals(0xffffffff, image.getRGB(1, 0));
+        assertEquals(0xff808080, image.getRGB(0, 1));
+        assertEquals(0xff010101, image.getRGB(1, 1));
     }
 }
