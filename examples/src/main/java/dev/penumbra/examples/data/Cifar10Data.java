@@ -36,6 +36,8 @@ import javax.imageio.stream.MemoryCacheImageOutputStream;
 public record Cifar10Data(Path folder, String source, Map<String, String> checksums)
         implements ImageData {
 
+    static final String NAME = "CIFAR-10";
+
     /** The names of the classes; the index is the label. */
     public static final List<String> CLASSES =
             List.of(
@@ -83,7 +85,7 @@ public record Cifar10Data(Path folder, String source, Map<String, String> checks
 
     @Override
     public String name() {
-        return "CIFAR-10";
+        return NAME;
     }
 
     @Override

@@ -132,18 +132,7 @@ public final class Cifar10Dataset {
                 data,
                 usage,
                 Long.MAX_VALUE,
-                (images, labels) ->
-                        builder(images)
-                                .optLabels(images)
-                                .addTargetTransform(Cifar10Dataset::toFloat)
-                                .setSampling(sampler)
-                                .build());
-    }
-
-    private static ArrayDataset.Builder builder(NDArray images) {
-        ArrayDataset.Builder builder = new ArrayDataset.Builder().setData(images);
-        builder.addTransform(Cifar10Dataset::toFloat);
-        return builder;
+                (images, labels) -> ByteImages.ofImages(images, sampler));
     }
 
     private static ArrayDataset of(
@@ -154,7 +143,8 @@ public final class Cifar10Dataset {
                 data,
                 usage,
                 limit,
-                (images, labels) -> builder(images).optLabels(labels).setSampling(sampler).build());
+                (images, labels) ->
+                        ByteImages.builder(images).optLabels(labels).setSampling(sampler).build());
     }
 
     private static ArrayDataset of(
@@ -206,12 +196,5 @@ public final class Cifar10Dataset {
         // On a CPU the array is the buffer, so there is no second copy.
         NDArray array = manager.create(pixels, new Shape(images, 3, 32, 32), DataType.UINT8);
         return make.apply(array, manager.create(labels));
-    }
-
-    /** Converts a batch, which may be a view of the data set and is closed. */
-    private static NDArray toFloat(NDArray bytes) {
-        try (bytes) {
-            return bytes.toType(DataType.FLOAT32, true).divi(127.5f).subi(1f);
-        }
     }
 }

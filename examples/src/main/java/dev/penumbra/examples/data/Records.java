@@ -92,6 +92,13 @@ final class Records {
         }
     }
 
+    /** Returns the exception for a folder that has neither of two files. */
+    static DataException without(Path folder, String first, String second) {
+        return new DataException(
+                "data folder must contain %s or %s, got %s without them"
+                        .formatted(first, second, folder));
+    }
+
     /** Checks one file and adds the checksums of its parts. */
     static void verifyFile(Path file, List<Layout.Part> parts, Map<String, String> sums)
             throws IOException {
@@ -115,11 +122,15 @@ final class Records {
     /** Returns the checksum of a part if it is the expected one. */
     static String requireMd5(Layout.Part part, Path file, MessageDigest digest)
             throws DataException {
+        String where = file.endsWith(part.name()) ? "" : part.name() + " in ";
+        return requireMd5(where + file, part.md5(), digest);
+    }
+
+    /** Returns a checksum if it is the expected one. */
+    static String requireMd5(String what, String md5, MessageDigest digest) throws DataException {
         String sum = HexFormat.of().formatHex(digest.digest());
-        if (!sum.equals(part.md5())) {
-            String where = file.endsWith(part.name()) ? "" : part.name() + " in ";
-            throw new DataException(
-                    "MD5 of %s%s must be %s, got %s".formatted(where, file, part.md5(), sum));
+        if (!sum.equals(md5)) {
+            throw new DataException("MD5 of %s must be %s, got %s".formatted(what, md5, sum));
         }
         return sum;
     }
@@ -143,9 +154,13 @@ final class Records {
             throw new DataException(
                     "size of %s must be a multiple of 3073 bytes, got %d".formatted(file, size));
         }
+        requireSize(file.toString(), expected, size);
+    }
+
+    static void requireSize(String what, long expected, long size) throws DataException {
         if (size != expected) {
             throw new DataException(
-                    "size of %s must be %d bytes, got %d".formatted(file, expected, size));
+                    "size of %s must be %d bytes, got %d".formatted(what, expected, size));
         }
     }
 }

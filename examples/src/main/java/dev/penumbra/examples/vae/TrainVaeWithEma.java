@@ -49,7 +49,8 @@ public final class TrainVaeWithEma extends SeededProgram<ImageData> {
             return super.call();
         }
         options.check();
-        Study study = KlWeightStudy.of(
+        Study study =
+                KlWeightStudy.of(
                         "Weights of the divergence in a KL-VAE on " + options.dataset().title(),
                         spec());
         Path folder = newFolder("vae-kl-weight", Study.FILE_NAME);

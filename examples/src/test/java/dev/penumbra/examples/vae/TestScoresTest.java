@@ -8,7 +8,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.dataset.ArrayDataset;
 import ai.djl.translate.TranslateException;
@@ -18,6 +17,7 @@ import dev.penumbra.vae.AutoencoderKLConfig;
 import dev.penumbra.vae.metric.Ssim;
 import dev.penumbra.vae.metric.SsimConvention;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.Objects;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
@@ -64,7 +64,7 @@ final class TestScoresTest {
             int plane = half / 2;
             for (int i = 0; i < half; i++) {
                 int channel = i / plane;
-            double mean = moments[i];
+                double mean = moments[i];
                 double logVar = moments[half + i];
                 double divergence = 0.5 * (mean * mean + Math.exp(logVar) - 1 - logVar);
                 kl += divergence / IMAGES;
@@ -110,14 +110,20 @@ final class TestScoresTest {
 
     /** Makes the log-variance small and the means of one channel the same everywhere. */
     private void quieten() {
-        Parameter bias = model.getParameters().get("quant_conv_bias");
-        Parameter weight = model.getParameters().get("quant_conv_weight");
-        float[] w = weight.getArray().toFloatArray();
-        for (int in = 0; in < 4; in++) {
-            w[in] = 0; // the first channel's means
+        float[] weight = parameter("quant_conv_weight").toFloatArray();
+        Arrays.fill(weight, 0, 4, 0); // the means of the first channel
+        parameter("quant_conv_weight").set(weight);
+        parameter("quant_conv_bias").set(new float[] {0.3f, 0.1f, -2, -1});
+    }
+
+    private NDArray parameter(String name) {
+        for (var pair : model.getParameters()) {
+            String key = pair.getKey().replaceFirst("^\\d+", "");
+            if (key.equals(name)) {
+                return pair.getValue().getArray();
+            }
         }
-        weight.getArray().set(w);
-        bias.getArray().set(new float[] {0.3f, 0.1f, -2, -1});
+        throw new AssertionError(name + " is not in " + model.getParameters().keys());
     }
 
     private static double present(@Nullable Double value) {
