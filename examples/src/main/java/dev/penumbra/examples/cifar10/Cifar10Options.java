@@ -87,7 +87,8 @@ final class Cifar10Options implements RecipeOptions {
         }
     }
 
-    int epochs() {
+    @Override
+    public int epochs() {
         return epochs != null ? epochs : run.smoke() ? 1 : 10;
     }
 

@@ -7,10 +7,8 @@ import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.DefaultTrainingConfig;
-import ai.djl.training.EasyTrain;
 import ai.djl.training.Trainer;
 import ai.djl.training.dataset.ArrayDataset;
-import ai.djl.training.dataset.Batch;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.training.loss.Loss;
 import ai.djl.translate.TranslateException;
@@ -25,15 +23,14 @@ import dev.penumbra.examples.data.Cifar10Data;
 import dev.penumbra.examples.data.Cifar10Dataset;
 import dev.penumbra.examples.report.RunEvent;
 import dev.penumbra.examples.run.EpochClock;
+import dev.penumbra.examples.run.EpochLoop;
 import dev.penumbra.examples.run.LogPosition;
 import dev.penumbra.examples.run.RunFolder;
 import dev.penumbra.examples.run.SeedTraining;
 import dev.penumbra.torch.FusedAdamW;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.Locale;
-import java.util.Map;
 
 /** The training and evaluation of one seed. */
 final class SeedRun implements SeedTraining {
@@ -50,14 +47,13 @@ final class SeedRun implements SeedTraining {
     private final NDManager manager;
     private final ArrayDataset training;
     private final ArrayDataset test;
-    private final int batches;
+    private final EpochLoop loop;
     private final EpochCosine learningRate;
     private final EmaTrainingListener ema;
     private final BatchLosses losses;
     private final FusedAdamW optimizer;
     private final CheckpointListener checkpoints;
     private final EpochClock clock = new EpochClock();
-    private long step;
 
     SeedRun(int seed, Cifar10Options options, Cifar10Data data, RunFolder folder, Terminal terminal)
             throws IOException {
@@ -73,8 +69,8 @@ final class SeedRun implements SeedTraining {
         ResumableSampler sampler = ResumableSampler.shuffled(options.batchSize());
         training = Cifar10Dataset.of(manager, data, Dataset.Usage.TRAIN, sampler);
         test = Cifar10Dataset.of(manager, data, Dataset.Usage.TEST, EVALUATION_BATCH, false);
-        batches = batches(training, options.batchSize());
-        learningRate = options.learningRate(batches);
+        loop = new EpochLoop(seed, options, training, terminal, clock, REPORT_EVERY);
+        learningRate = options.learningRate(loop.batches());
         ema = EmaTrainingListener.builder().setSchedule(options.schedule()).build();
         losses = new BatchLosses(ema);
         optimizer =
@@ -89,23 +85,11 @@ final class SeedRun implements SeedTraining {
                         .setAverages(ema)
                         .setOptimizer(optimizer)
                         .optSampler(sampler)
-                        .optSettings(settings())
+                        .optSettings(options.settings(loop.batches(), seed, data))
                         .optPart("log", new LogPosition(folder.log()))
                         .optPart("losses", losses)
                         .optPart("clock", clock)
                         .build();
-    }
-
-    private Map<String, String> settings() {
-        Map<String, String> settings = new LinkedHashMap<>();
-        options.config(batches).forEach((name, value) -> settings.put(name, String.valueOf(value)));
-        settings.put("data", data.checksums().toString());
-        settings.put("this_seed", Integer.toString(seed));
-        return settings;
-    }
-
-    private static int batches(ArrayDataset dataset, int batchSize) {
-        return Math.toIntExact(1 + (dataset.size() - 1) / batchSize);
     }
 
     @Override
@@ -125,11 +109,12 @@ final class SeedRun implements SeedTraining {
             trainer.initialize(new Shape(1, 3, 32, 32));
             Progress done = checkpoints.resume(trainer);
             folder.begin(seed, done, clock.seconds());
-            step = done.step();
+            loop.begin(done.step());
             int batch = Math.toIntExact(done.batch());
             int epoch = Math.toIntExact(done.epoch());
             while (++epoch <= options.epochs()) {
-                train(trainer, epoch, batch);
+                loop.train(trainer, epoch, batch, this::report);
+                losses.reset();
                 batch = 0;
                 comparison = evaluate(trainer, epoch);
                 trainer.notifyListeners(listener -> listener.onEpoch(trainer));
@@ -150,38 +135,6 @@ final class SeedRun implements SeedTraining {
         return true;
     }
 
-    private void train(Trainer trainer, int epoch, int trained)
-            throws IOException, TranslateException {
-        String task = "seed %d, epoch %d/%d".formatted(seed, epoch, options.epochs());
-        terminal.start(task, batches, "batches");
-        terminal.advance(trained);
-        if (trained > 0 && trained % REPORT_EVERY == 0) {
-            // A checkpoint is saved within the step, before the report that follows it.
-            report(epoch, trained, trained * options.batchSize() / clock.seconds());
-        }
-        clock.start();
-        long last = System.nanoTime();
-        int reported = trained;
-        int done = trained;
-        for (Batch batch : trainer.iterateDataset(training)) {
-            EasyTrain.trainBatch(trainer, batch);
-            trainer.step();
-            batch.close();
-            step++;
-            terminal.advance(1);
-            if (++done % REPORT_EVERY == 0) {
-                long now = System.nanoTime();
-                double images = (double) (done - reported) * options.batchSize();
-                report(epoch, done, images / seconds(last, now));
-                last = now;
-                reported = done;
-            }
-        }
-        clock.stop();
-        terminal.close();
-        losses.reset();
-    }
-
     private void report(int epoch, int batch, double imagesPerSecond) throws IOException {
         folder.log()
                 .append(
@@ -189,12 +142,12 @@ final class SeedRun implements SeedTraining {
                                 seed,
                                 epoch,
                                 batch,
-                                Math.toIntExact(step),
+                                loop.step(),
                                 losses.online(),
                                 losses.averaged(),
                                 ema.average().decay(),
                                 ema.average().distance(),
-                                (double) learningRate.getNewValue(Math.toIntExact(step)),
+                                (double) learningRate.getNewValue(loop.step()),
                                 imagesPerSecond,
                                 Environment.residentMb(),
                                 Environment.heapMb()));
@@ -204,7 +157,7 @@ final class SeedRun implements SeedTraining {
                         "epoch %2d  batch %4d/%d  loss %.4f  EMA loss %.4f  %,.0f images/s",
                         epoch,
                         batch,
-                        batches,
+                        loop.batches(),
                         losses.online(),
                         losses.averaged(),
                         imagesPerSecond));
@@ -228,7 +181,7 @@ final class SeedRun implements SeedTraining {
                         new RunEvent.Epoch(
                                 seed,
                                 epoch,
-                                Math.toIntExact(step),
+                                loop.step(),
                                 clock.seconds(),
                                 seconds(begin, System.nanoTime()),
                                 online,

@@ -138,7 +138,8 @@ final class VaeOptions implements RecipeOptions {
         return study != null;
     }
 
-    int epochs() {
+    @Override
+    public int epochs() {
         return epochs != null ? epochs : run.smoke() ? 1 : 2;
     }
 

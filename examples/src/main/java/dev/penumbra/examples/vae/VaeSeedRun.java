@@ -6,7 +6,6 @@ import ai.djl.Model;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDManager;
 import ai.djl.training.DefaultTrainingConfig;
-import ai.djl.training.EasyTrain;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
 import ai.djl.training.dataset.ArrayDataset;
@@ -25,6 +24,7 @@ import dev.penumbra.examples.Terminal;
 import dev.penumbra.examples.data.ImageData;
 import dev.penumbra.examples.report.VaeEvent;
 import dev.penumbra.examples.run.EpochClock;
+import dev.penumbra.examples.run.EpochLoop;
 import dev.penumbra.examples.run.LogPosition;
 import dev.penumbra.examples.run.RunFolder;
 import dev.penumbra.examples.run.SeedTraining;
@@ -37,10 +37,8 @@ import dev.penumbra.vae.diagnostic.Warning;
 import dev.penumbra.vae.loss.VaeLoss;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 
 /** The training and evaluation of one seed. */
 final class VaeSeedRun implements SeedTraining {
@@ -57,7 +55,7 @@ final class VaeSeedRun implements SeedTraining {
     private final NDManager manager;
     private final ArrayDataset training;
     private final ArrayDataset test;
-    private final int batches;
+    private final EpochLoop loop;
     private final VaeLoss loss;
     private final KlWindow window;
     private final VaeDiagnostics diagnostics;
@@ -65,7 +63,6 @@ final class VaeSeedRun implements SeedTraining {
     private final FusedAdamW optimizer;
     private final CheckpointListener checkpoints;
     private final EpochClock clock = new EpochClock();
-    private long step;
 
     VaeSeedRun(int seed, VaeOptions options, ImageData data, RunFolder folder, Terminal terminal)
             throws IOException {
@@ -82,8 +79,8 @@ final class VaeSeedRun implements SeedTraining {
         training = data.images(manager, Dataset.Usage.TRAIN, sampler);
         BatchSampler inOrder = new BatchSampler(new SequenceSampler(), EVALUATION_BATCH);
         test = data.images(manager, Dataset.Usage.TEST, inOrder);
-        batches = Math.toIntExact(1 + (training.size() - 1) / options.batchSize());
-        loss = options.loss(batches);
+        loop = new EpochLoop(seed, options, training, terminal, clock, REPORT_EVERY);
+        loss = options.loss(loop.batches());
         window = new KlWindow(loss);
         diagnostics = new VaeDiagnostics(DiagnosticsConfig.defaults(), this::losses);
         ema = EmaTrainingListener.builder().setSchedule(options.schedule()).build();
@@ -96,21 +93,13 @@ final class VaeSeedRun implements SeedTraining {
                         .setOptimizer(optimizer)
                         .optSampler(sampler)
                         .optStepSeeds(seed)
-                        .optSettings(settings(data))
+                        .optSettings(options.settings(loop.batches(), seed, data))
                         .optPart("log", new LogPosition(folder.log()))
                         .optPart("losses", window)
                         .optPart("kl-step", loss.steps())
                         .optPart("diagnostics", diagnostics)
                         .optPart("clock", clock)
                         .build();
-    }
-
-    private Map<String, String> settings(ImageData data) {
-        Map<String, String> settings = new LinkedHashMap<>();
-        options.config(batches).forEach((name, value) -> settings.put(name, String.valueOf(value)));
-        settings.put("data", data.checksums().toString());
-        settings.put("this_seed", Integer.toString(seed));
-        return settings;
     }
 
     @Override
@@ -130,11 +119,12 @@ final class VaeSeedRun implements SeedTraining {
             trainer.initialize(options.dataset().shape());
             Progress done = checkpoints.resume(trainer);
             folder.begin(seed, done, clock.seconds());
-            step = done.step();
+            loop.begin(done.step());
             int batch = Math.toIntExact(done.batch());
             int epoch = Math.toIntExact(done.epoch());
             while (++epoch <= options.epochs()) {
-                train(trainer, epoch, batch);
+                loop.train(trainer, epoch, batch, this::report);
+                window.reset();
                 batch = 0;
                 evaluate(trainer, epoch);
                 trainer.notifyListeners(listener -> listener.onEpoch(trainer));
@@ -157,38 +147,6 @@ final class VaeSeedRun implements SeedTraining {
         return true;
     }
 
-    private void train(Trainer trainer, int epoch, int trained)
-            throws IOException, TranslateException {
-        String task = "seed %d, epoch %d/%d".formatted(seed, epoch, options.epochs());
-        terminal.start(task, batches, "batches");
-        terminal.advance(trained);
-        if (trained > 0 && trained % REPORT_EVERY == 0) {
-            // A checkpoint is saved within the step, before the report that follows it.
-            report(epoch, trained, trained * options.batchSize() / clock.seconds());
-        }
-        clock.start();
-        long last = System.nanoTime();
-        int reported = trained;
-        int done = trained;
-        for (Batch batch : trainer.iterateDataset(training)) {
-            EasyTrain.trainBatch(trainer, batch);
-            trainer.step();
-            batch.close();
-            step++;
-            terminal.advance(1);
-            if (++done % REPORT_EVERY == 0) {
-                long now = System.nanoTime();
-                double images = (double) (done - reported) * options.batchSize();
-                report(epoch, done, images * 1e9 / (now - last));
-                last = now;
-                reported = done;
-            }
-        }
-        clock.stop();
-        terminal.close();
-        window.reset();
-    }
-
     private void report(int epoch, int batch, double imagesPerSecond) throws IOException {
         double weight = loss.latest().klWeight();
         folder.log()
@@ -197,7 +155,7 @@ final class VaeSeedRun implements SeedTraining {
                                 seed,
                                 epoch,
                                 batch,
-                                Math.toIntExact(step),
+                                loop.step(),
                                 window.reconstruction(),
                                 window.kl(),
                                 weight,
@@ -212,7 +170,7 @@ final class VaeSeedRun implements SeedTraining {
                                 + "  %,.0f images/s",
                         epoch,
                         batch,
-                        batches,
+                        loop.batches(),
                         window.reconstruction(),
                         window.kl(),
                         weight,
@@ -237,7 +195,7 @@ final class VaeSeedRun implements SeedTraining {
                         new VaeEvent.Epoch(
                                 seed,
                                 epoch,
-                                Math.toIntExact(step),
+                                loop.step(),
                                 clock.seconds(),
                                 (System.nanoTime() - begin) / 1e9,
                                 online,
