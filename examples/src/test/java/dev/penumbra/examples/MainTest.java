@@ -57,7 +57,7 @@ class MainTest {
                 "--seeds=K              Number of runs, with seeds one after the other (1).",
                 "--device=auto|cpu|gpu  Where to train",
                 "--threads=N            Threads of one operation (one per core).",
-                "--data=DIR             Folder with CIFAR-10",
+                "--data=DIR             Folder with the images",
                 "--offline              Do not download anything.",
                 "--out=DIR              Folder for log, report and models",
                 "--resume=RUN           Go on with the interrupted run in this folder",

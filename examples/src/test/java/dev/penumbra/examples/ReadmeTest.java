@@ -21,6 +21,7 @@ import ai.djl.training.loss.Loss;
 import dev.penumbra.ema.EmaTrainingListener;
 import dev.penumbra.examples.report.RunLog;
 import dev.penumbra.examples.report.Summary;
+import dev.penumbra.examples.report.VaeReport;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -98,6 +99,14 @@ final class ReadmeTest {
         Path report = ROOT.resolve("examples/reports/cifar10-ema");
         String table = Summary.of(RunLog.read(report)).markdownTable().strip();
         assertEquals(table, block("<!-- readme:result -->\n", "Generated from").strip());
+        assertTrue(Files.readString(report.resolve("README.md")).contains(table));
+    }
+
+    @Test
+    void vaeResult_isTheReports() throws IOException {
+        Path report = ROOT.resolve("examples/reports/vae-cifar10");
+        String table = VaeReport.read(report).markdownTable().strip();
+        assertEquals(table, block("<!-- readme:vae-result -->\n", "Generated from").strip());
         assertTrue(Files.readString(report.resolve("README.md")).contains(table));
     }
 

@@ -30,6 +30,17 @@ public final class VaeReport {
         return summary;
     }
 
+    /**
+     * Reads the result of a run and writes nothing.
+     *
+     * @param runFolder the run's folder
+     * @return the summary
+     * @throws IOException if the log cannot be read
+     */
+    public static VaeSummary read(Path runFolder) throws IOException {
+        return VaeSummary.of(VaeRun.read(runFolder));
+    }
+
     private static Map<String, Object> model(VaeRun run, VaeSummary summary) {
         Map<String, Object> model = new LinkedHashMap<>();
         ReportModel.head(model, run.start(), summary.headline(), summary.gaps(), summary.epochs());
