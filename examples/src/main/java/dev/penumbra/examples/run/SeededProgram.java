@@ -196,6 +196,9 @@ public abstract class SeededProgram<D extends ImageData> implements Callable<Int
         try (SeedTraining run = training(seed, data, folder, terminal)) {
             observers.forEach(run::observe);
             return run.run(folder.path().resolve("models").resolve("seed-" + seed));
+        } finally {
+            // The images lie in buffers that only the collector frees, and would add up.
+            System.gc();
         }
     }
 
