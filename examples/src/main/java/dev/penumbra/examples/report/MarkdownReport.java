@@ -11,10 +11,7 @@ final class MarkdownReport {
 
     static String of(Run run, Summary summary) {
         RunEvent.Started start = run.start();
-        StringBuilder text = new StringBuilder();
-        text.append("# ").append(start.title()).append("\n\n");
-        text.append(summary.headline()).append("\n\n");
-        text.append(summary.markdownTable()).append('\n');
+        StringBuilder text = begin(start, summary.headline(), summary.markdownTable());
         text.append(
                 """
                 Values are mean ± sd over seeds after the last epoch; the interval is of the \
@@ -39,10 +36,7 @@ final class MarkdownReport {
 
     static String of(VaeRun run, VaeSummary summary) {
         RunEvent.Started start = run.start();
-        StringBuilder text = new StringBuilder();
-        text.append("# ").append(start.title()).append("\n\n");
-        text.append(summary.headline()).append("\n\n");
-        text.append(summary.markdownTable()).append('\n');
+        StringBuilder text = begin(start, summary.headline(), summary.markdownTable());
         text.append(
                 """
                 Values are of the test set after the last epoch, mean ± sd over seeds; the interval \
@@ -59,6 +53,11 @@ final class MarkdownReport {
         }
         end(text, start);
         return text.toString();
+    }
+
+    /** The title, the answer in a sentence and the result. */
+    private static StringBuilder begin(RunEvent.Started start, String headline, String table) {
+        return new StringBuilder("# " + start.title() + "\n\n" + headline + "\n\n" + table + "\n");
     }
 
     private static void pair(

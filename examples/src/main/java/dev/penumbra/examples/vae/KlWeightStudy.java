@@ -2,6 +2,7 @@
 package dev.penumbra.examples.vae;
 
 import dev.penumbra.examples.report.Study;
+import dev.penumbra.examples.run.RunOptions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -41,7 +42,9 @@ final class KlWeightStudy {
     static Study of(String title, CommandSpec spec) {
         for (OptionSpec option : spec.commandLine().getParseResult().matchedOptions()) {
             String name = option.longestName();
-            VaeOptions.requireAbsent(DECIDED.contains(name), name, "--study", option.getValue());
+            RunOptions.require(
+                    !DECIDED.contains(name),
+                    name + " must be absent with --study, got " + option.getValue());
         }
         return new Study(title, shared(spec), members());
     }

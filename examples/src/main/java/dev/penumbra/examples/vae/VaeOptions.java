@@ -125,11 +125,6 @@ final class VaeOptions implements RecipeOptions {
         }
     }
 
-    /** Refuses an option that another one decides. */
-    static void requireAbsent(boolean given, String name, String beside, Object value) {
-        RunOptions.require(!given, name + " must be absent with " + beside + ", got " + value);
-    }
-
     VaeDataset dataset() {
         return dataset;
     }
