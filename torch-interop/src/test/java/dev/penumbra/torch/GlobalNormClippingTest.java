@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import ai.djl.Model;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
@@ -17,6 +18,7 @@ import ai.djl.nn.core.Linear;
 import ai.djl.nn.norm.BatchNorm;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.EasyTrain;
+import ai.djl.training.GradientCollector;
 import ai.djl.training.Trainer;
 import ai.djl.training.dataset.ArrayDataset;
 import ai.djl.training.dataset.Batch;
@@ -25,6 +27,8 @@ import ai.djl.training.listener.TrainingListenerAdapter;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
 import ai.djl.translate.TranslateException;
+import dev.penumbra.training.OptimizerSteps;
+import dev.penumbra.training.StepObserver;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -34,17 +38,21 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 final class GlobalNormClippingTest {
 
-    /** Gradients of every parameter, once per object, as the next listener sees them. */
-    private static final class Recorder extends TrainingListenerAdapter {
+    /** Gradients of every parameter, once per object, as the next listener sees them in a step. */
+    private static final class Recorder extends TrainingListenerAdapter implements StepObserver {
 
-        private final List<double[]> batches = new ArrayList<>();
+        private final List<double[]> steps = new ArrayList<>();
 
         @Override
-        public void onTrainingBatch(Trainer trainer, BatchData batchData) {
+        public void onTrainingBegin(Trainer trainer) {
+            OptimizerSteps.of(trainer).add(this);
+        }
+
+        @Override
+        public void beforeStep(Trainer trainer) {
             Set<Parameter> seen = Collections.newSetFromMap(new IdentityHashMap<>());
             List<Double> values = new ArrayList<>();
             for (Parameter parameter : trainer.getModel().getBlock().getParameters().values()) {
@@ -56,12 +64,12 @@ final class GlobalNormClippingTest {
                     }
                 }
             }
-            batches.add(values.stream().mapToDouble(Double::doubleValue).toArray());
+            steps.add(values.stream().mapToDouble(Double::doubleValue).toArray());
         }
 
-        double norm(int batch) {
+        double norm(int step) {
             double squares = 0;
-            for (double value : batches.get(batch)) {
+            for (double value : steps.get(step)) {
                 squares += value * value;
             }
             return Math.sqrt(squares);
@@ -115,26 +123,20 @@ final class GlobalNormClippingTest {
         }
     }
 
-    private static Recorder unclipped(Block block, int batchesPerStep) {
-        Recorder recorder = new Recorder();
-        train(block, batchesPerStep, recorder);
-        return recorder;
-    }
-
     @Test
     void gradients_areScaledToTheNorm() {
         Recorder before = new Recorder();
         Recorder after = new Recorder();
         train(layers(), 1, before, new GlobalNormClipping(0.125), after);
-        assertEquals(4, after.batches.size());
-        for (int batch = 0; batch < 4; batch++) {
-            double norm = before.norm(batch);
+        assertEquals(4, after.steps.size());
+        for (int step = 0; step < 4; step++) {
+            double norm = before.norm(step);
             assertTrue(norm > 0.25, "norm " + norm);
             // The norm, the factor and each product are rounded to float32.
-            assertTrue(after.norm(batch) <= 0.125 * (1 + 4 * 0x1p-24), "clipped");
-            for (int i = 0; i < before.batches.get(batch).length; i++) {
-                double expected = before.batches.get(batch)[i] * 0.125 / (norm + 1e-6);
-                assertEquals(expected, after.batches.get(batch)[i], 1e-6 * Math.abs(expected));
+            assertTrue(after.norm(step) <= 0.125 * (1 + 4 * 0x1p-24), "clipped");
+            for (int i = 0; i < before.steps.get(step).length; i++) {
+                double expected = before.steps.get(step)[i] * 0.125 / (norm + 1e-6);
+                assertEquals(expected, after.steps.get(step)[i], 1e-6 * Math.abs(expected));
             }
         }
     }
@@ -144,32 +146,43 @@ final class GlobalNormClippingTest {
         Recorder before = new Recorder();
         Recorder after = new Recorder();
         train(layers(), 1, before, new GlobalNormClipping(1000), after);
-        for (int batch = 0; batch < 4; batch++) {
-            assertArrayEquals(before.batches.get(batch), after.batches.get(batch));
+        for (int step = 0; step < 4; step++) {
+            assertArrayEquals(before.steps.get(step), after.steps.get(step));
         }
     }
 
     @Test
-    void accumulatedGradients_areClippedBeforeTheStepOnly() {
-        Recorder free = unclipped(layers(), 4);
+    void accumulatedGradients_areClippedTogether() {
         Recorder before = new Recorder();
         Recorder after = new Recorder();
-        train(layers(), 4, before, new GlobalNormClipping(0.125, 4), after);
-        for (int batch = 0; batch < 3; batch++) {
-            assertArrayEquals(free.batches.get(batch), after.batches.get(batch));
+        train(layers(), 2, before, new GlobalNormClipping(0.125), after);
+        assertEquals(2, after.steps.size());
+        for (int step = 0; step < 2; step++) {
+            assertTrue(before.norm(step) > 0.25, "norm " + before.norm(step));
+            assertEquals(0.125, after.norm(step), 1e-6);
         }
-        assertArrayEquals(free.batches.get(3), before.batches.get(3));
-        assertEquals(0.125, after.norm(3), 1e-6);
     }
 
     @Test
-    void batchesPerStep_countsFromTheLastStep() {
+    void loopWithoutEvents_isClipped() {
         Recorder after = new Recorder();
-        train(layers(), 2, new GlobalNormClipping(0.125, 2), after);
-        assertTrue(after.norm(0) > 0.25, "accumulated");
-        assertEquals(0.125, after.norm(1), 1e-6);
-        assertTrue(after.norm(2) > 0.25, "accumulated");
-        assertEquals(0.125, after.norm(3), 1e-6);
+        Engine.getInstance().setRandomSeed(3);
+        try (Model model = Model.newInstance("clipped", "PyTorch")) {
+            model.setBlock(layers());
+            DefaultTrainingConfig config =
+                    new DefaultTrainingConfig(new SafeL2Loss())
+                            .addTrainingListeners(new GlobalNormClipping(0.125), after);
+            try (Trainer trainer = model.newTrainer(config)) {
+                trainer.initialize(new Shape(4, 3));
+                NDList inputs = new NDList(trainer.getManager().randomNormal(new Shape(4, 3)));
+                NDList labels = new NDList(trainer.getManager().ones(new Shape(4, 2)));
+                try (GradientCollector collector = trainer.newGradientCollector()) {
+                    collector.backward(trainer.getLoss().evaluate(labels, trainer.forward(inputs)));
+                }
+                trainer.step();
+            }
+        }
+        assertEquals(0.125, after.norm(0), 1e-6);
     }
 
     /** Counted twice, it would enter the norm twice and be scaled twice. */
@@ -184,9 +197,9 @@ final class GlobalNormClippingTest {
         Recorder before = new Recorder();
         Recorder after = new Recorder();
         train(block, 1, before, new GlobalNormClipping(0.125), after);
-        for (int batch = 0; batch < 4; batch++) {
-            assertTrue(before.norm(batch) > 0.25, "norm");
-            assertEquals(0.125, after.norm(batch), 1e-6);
+        for (int step = 0; step < 4; step++) {
+            assertTrue(before.norm(step) > 0.25, "norm");
+            assertEquals(0.125, after.norm(step), 1e-6);
         }
     }
 
@@ -203,9 +216,9 @@ final class GlobalNormClippingTest {
                     }
                 };
         train(block, 1, freeze, before, new GlobalNormClipping(0.03125), after);
-        for (int batch = 0; batch < 4; batch++) {
-            assertTrue(before.norm(batch) > 0.0625, "norm " + before.norm(batch));
-            assertEquals(0.03125, after.norm(batch), 1e-6);
+        for (int step = 0; step < 4; step++) {
+            assertTrue(before.norm(step) > 0.0625, "norm " + before.norm(step));
+            assertEquals(0.03125, after.norm(step), 1e-6);
         }
     }
 
@@ -216,9 +229,9 @@ final class GlobalNormClippingTest {
         Recorder before = new Recorder();
         Recorder after = new Recorder();
         train(new FirstOnly(used, unused), 1, before, new GlobalNormClipping(0.125), after);
-        for (int batch = 0; batch < 4; batch++) {
-            assertTrue(before.norm(batch) > 0.25, "norm " + before.norm(batch));
-            assertEquals(0.125, after.norm(batch), 1e-6);
+        for (int step = 0; step < 4; step++) {
+            assertTrue(before.norm(step) > 0.25, "norm " + before.norm(step));
+            assertEquals(0.125, after.norm(step), 1e-6);
         }
     }
 
@@ -230,11 +243,12 @@ final class GlobalNormClippingTest {
                     @Override
                     public void onTrainingBatch(Trainer trainer, BatchData batchData) {
                         block.freezeParameters(true);
-                        new GlobalNormClipping(1).onTrainingBatch(trainer, batchData);
-                        block.freezeParameters(false);
                     }
                 };
-        train(block, 1, freeze);
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> train(block, 1, freeze, new GlobalNormClipping(1)),
+                "DJL itself refuses a step without gradients");
     }
 
     @ParameterizedTest
@@ -243,14 +257,5 @@ final class GlobalNormClippingTest {
         IllegalArgumentException e =
                 assertThrows(IllegalArgumentException.class, () -> new GlobalNormClipping(norm));
         assertEquals("maxNorm must be finite and above 0, got " + norm, e.getMessage());
-    }
-
-    @ParameterizedTest
-    @ValueSource(ints = {0, -1})
-    void batchesPerStep_outOfRange(int batches) {
-        IllegalArgumentException e =
-                assertThrows(
-                        IllegalArgumentException.class, () -> new GlobalNormClipping(1, batches));
-        assertEquals("batchesPerStep must be at least 1, got " + batches, e.getMessage());
     }
 }
