@@ -5,12 +5,17 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
+import ai.djl.nn.Parameter;
+import ai.djl.util.NativeResource;
 import dev.penumbra.torch.FiniteCheck;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -139,6 +144,20 @@ final class AverageEngine implements AutoCloseable {
             }
         }
         return true;
+    }
+
+    /** Returns the parameters whose arrays were freed since the lists were made, and made anew. */
+    Set<Parameter> initializedAgain() {
+        Set<Parameter> again = Collections.newSetFromMap(new IdentityHashMap<>());
+        for (int i = 0; i < onlineArrays.length; i++) {
+            Parameter parameter = parameters.get(i).parameter();
+            if (onlineArrays[i] instanceof NativeResource<?> array
+                    && array.isReleased()
+                    && parameter.isInitialized()) {
+                again.add(parameter);
+            }
+        }
+        return again;
     }
 
     /** Returns the name of a parameter with a value that is not a finite number, or null. */

@@ -10,6 +10,8 @@ import dev.penumbra.ema.ModelWeights.Entry;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** The arrays of one average: the averaged values and, if they are carried, rounding errors. */
 final class AveragedSet {
@@ -25,13 +27,18 @@ final class AveragedSet {
         this.config = config;
         manager = owner.newSubManager();
         weights = new ModelWeights(model, manager, List.of());
-        track(parameters);
+        track(parameters, Set.of());
     }
 
-    /** Keeps the values of known parameters, drops those gone, takes new ones as they are. */
-    void track(List<TrackedParameter> parameters) {
+    /**
+     * Keeps the values of known parameters, drops those gone, takes new ones as they are.
+     *
+     * @param again known parameters that count as new ones
+     */
+    void track(List<TrackedParameter> parameters, Set<Parameter> again) {
         IdentityHashMap<Parameter, NDArray> known = new IdentityHashMap<>();
         weights.entries().forEach(entry -> known.put(entry.parameter(), entry.array()));
+        again.forEach(parameter -> drop(parameter, known.remove(parameter)));
         List<Entry> entries = new ArrayList<>();
         for (TrackedParameter tracked : parameters) {
             NDArray array = known.remove(tracked.parameter());
@@ -41,17 +48,19 @@ final class AveragedSet {
                             tracked.parameter(),
                             array == null ? start(tracked) : array));
         }
-        known.forEach(
-                (parameter, array) -> {
-                    array.close();
-                    NDArray carry = carryOf.remove(parameter);
-                    if (carry != null) {
-                        carry.close();
-                    }
-                });
+        known.forEach(this::drop);
         weights.replace(entries);
         arrays = entries.stream().map(Entry::array).toList();
         carries = carryOf.isEmpty() ? List.of() : parameters.stream().map(this::carry).toList();
+    }
+
+    private void drop(Parameter parameter, @Nullable NDArray array) {
+        NDArray carry = carryOf.remove(parameter);
+        for (NDArray each : new NDArray[] {array, carry}) {
+            if (each != null) {
+                each.close();
+            }
+        }
     }
 
     private NDArray carry(TrackedParameter parameter) {

@@ -45,11 +45,11 @@ final class AveragesState implements Stateful {
     }
 
     private Map<String, NDArray> arrays() {
-        List<TrackedParameter> parameters = averages.current();
+        List<TrackedParameter> parameters = averages.parameters().current();
         Map<String, NDArray> arrays = new LinkedHashMap<>();
         int index = 0;
         for (String average : averages.names()) {
-            AveragedSet set = averages.sets().get(index++);
+            AveragedSet set = averages.parameters().sets().get(index++);
             for (int i = 0; i < parameters.size(); i++) {
                 String name = average + "/" + parameters.get(i).name();
                 arrays.put(name, set.arrays().get(i));

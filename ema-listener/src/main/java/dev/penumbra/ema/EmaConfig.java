@@ -381,6 +381,10 @@ public record EmaConfig(
             throw new IllegalArgumentException(
                     "names of averages must be letters, digits, '.', '_' and '-', got " + name);
         }
+        if (name.equals("model")) {
+            throw new IllegalArgumentException(
+                    "names of averages must not be 'model', which names the online weights");
+        }
     }
 
     private static void requirePattern(String list, String pattern) {

@@ -2,9 +2,11 @@
 package dev.penumbra.ema;
 
 import ai.djl.Device;
+import ai.djl.Model;
 import ai.djl.metric.Metrics;
 import ai.djl.ndarray.NDList;
 import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
 import ai.djl.training.Trainer;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.training.listener.TrainingListener;
@@ -12,13 +14,18 @@ import ai.djl.translate.TranslateException;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
+import dev.penumbra.state.NamedParameters;
+import dev.penumbra.training.OptimizerSteps;
+import dev.penumbra.training.StepObserver;
 import java.io.IOException;
+import java.lang.ref.WeakReference;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,7 +43,8 @@ import org.slf4j.LoggerFactory;
  * ema.save(directory, "my-model-ema");
  * }</pre>
  *
- * <p>DJL tells a listener of a batch before the step that belongs to it:
+ * <p>The average moves inside {@code trainer.step()}, right after the optimizer has moved the
+ * weights, whatever loop calls it:
  *
  * <pre>{@code
  * new Trainer(...)                 -> onTrainingBegin     weights may not exist yet
@@ -49,18 +57,17 @@ import org.slf4j.LoggerFactory;
  * trainer.close()                  -> onTrainingEnd
  * }</pre>
  *
- * <p>The average moves inside {@code trainer.step()}, which reports a metric named "step" after it
- * has changed the weights: the listener puts its own {@link Metrics} before the trainer's, passes
- * everything on, and takes them away at the end. So every step counts once, however many batches
- * its gradients come from and whatever events follow. Online weights are never written, unless
- * {@link EmaTrainingListenerBuilder#optWriteBack} says so.
+ * <p>The listener learns of the step from {@link OptimizerSteps}, so every step of every trainer
+ * that was made with it counts once, however many batches its gradients come from, whatever metrics
+ * the trainer has, and also when several trainers of the model take steps in turn. Online weights
+ * are never written, unless {@link EmaTrainingListenerBuilder#optWriteBack} says so. Only a loop
+ * that moves the weights without {@code trainer.step()} calls {@link #start} before its first step
+ * and {@link #update} after each one.
  *
- * <p>A loop of one's own is seen too if it calls {@code trainer.step()} and {@code
- * trainer.setMetrics(...)}, if at all, before the first event. A loop that gives no event after
- * {@code setMetrics} calls {@link #start} before the first step and {@link #update} after each one.
- *
- * <p>The average starts as a copy of the weights before the first step. Closing the trainer leaves
- * it alive; closing this listener or the model frees it. One listener serves one model.
+ * <p>The average starts as a copy of the weights before the first step, however they came there.
+ * Weights that are initialized again, as for the next fold of a cross-validation, start anew: see
+ * {@link WeightAverages}. Closing the trainer leaves the average alive; closing this listener or
+ * the model frees it. One listener serves one model.
  */
 public final class EmaTrainingListener implements TrainingListener, AutoCloseable {
 
@@ -79,17 +86,20 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
     private final int metricsEvery;
     private final boolean automatic;
     private final List<AfterStep> observers;
-    private @Nullable Trainer trainer;
+    private final StepObserver steps = new Steps();
+    private WeakReference<Trainer> latestTrainer = new WeakReference<>(null);
+    private @Nullable Model model;
     private @Nullable Block block;
-    private @Nullable InitialBuffers initialBuffers;
-    private @Nullable StepMetrics metrics;
+    private @Nullable InitialStatistics initialStatistics;
     private @Nullable WeightAverages averages;
+    private boolean toldOfNoStep;
+    private boolean closed;
 
     EmaTrainingListener(EmaTrainingListenerBuilder builder) {
         config = builder.config();
         metricsEvery = builder.metricsEvery();
         automatic = builder.isAutomatic();
-        observers = new ArrayList<>(builder.observers());
+        observers = new CopyOnWriteArrayList<>(builder.observers());
     }
 
     /**
@@ -123,85 +133,119 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
 
     @Override
     public void onTrainingBegin(Trainer trainer) {
+        requireOpen();
         Block begun = trainer.getModel().getBlock();
-        if (block != null && block != begun) {
+        if (block != null && (block != begun || model != trainer.getModel())) {
             throw new IllegalStateException(
                     "The listener averages another model: create one listener per model");
         }
-        this.trainer = trainer;
-        block = begun;
-        if (averages == null) {
-            initialBuffers = InitialBuffers.of(begun);
-            if (initialBuffers.weightsExist()) {
-                start(trainer);
-            }
+        if (config.writeBack() != null && trainer.getDevices().length > 1) {
+            throw new IllegalStateException(
+                    "devices must be one to write the average back, got "
+                            + trainer.getDevices().length);
         }
-        listen(trainer);
+        if (automatic) {
+            OptimizerSteps.of(trainer).add(steps);
+        }
+        model = trainer.getModel();
+        block = begun;
+        latestTrainer = new WeakReference<>(trainer);
     }
 
     @Override
-    public void onTrainingBatch(Trainer trainer, BatchData batchData) {
-        listen(trainer);
-        startOnce();
-        averages().observeGradients();
-    }
+    public void onTrainingBatch(Trainer trainer, BatchData batchData) {}
 
     @Override
-    public void onValidationBatch(Trainer trainer, BatchData batchData) {
-        listen(trainer);
-    }
+    public void onValidationBatch(Trainer trainer, BatchData batchData) {}
 
     @Override
     public void onEpoch(Trainer trainer) {
-        listen(trainer);
         if (averages != null && averages.step() > 0) {
-            report(averages);
+            report(trainer, averages);
+        } else if (!toldOfNoStep) {
+            toldOfNoStep = true;
+            logger.warn(
+                    "No optimizer step was averaged in this epoch: a loop that moves the weights"
+                            + " without trainer.step() calls update() after each step");
         }
     }
 
     @Override
     public void onTrainingEnd(Trainer trainer) {
-        if (averages == null || averages.step() == 0) {
-            logger.warn(
-                    "No optimizer step was averaged: a loop without events calls update() after"
-                            + " each step");
-        }
-        if (metrics != null) {
-            metrics.uninstall(trainer);
-            metrics = null;
-        }
-        this.trainer = null;
+        OptimizerSteps.of(trainer).remove(steps);
     }
 
-    /** Puts the metrics before the trainer's, unless they are there. */
-    private void listen(Trainer trainer) {
-        if (automatic && (metrics == null || !metrics.isInstalled(trainer))) {
-            metrics = StepMetrics.install(trainer, this::startOnce, this::onStep);
+    /** What happens around each step of each trainer. */
+    private final class Steps implements StepObserver {
+
+        @Override
+        public void beforeForward(Trainer trainer) {
+            if (averages == null || averages.parameters().isInitializedAgain()) {
+                keepStatistics(trainer);
+            }
+        }
+
+        @Override
+        public void checkStep(Trainer trainer) {
+            requireOpen();
+            if (averages != null) {
+                averages.requireUsable();
+            }
+        }
+
+        @Override
+        public void beforeStep(Trainer trainer) {
+            if (averages == null) {
+                begin(trainer);
+            } else {
+                restoreStatistics(averages, averages.parameters().follow());
+            }
+            averages().observeGradients();
+        }
+
+        @Override
+        public void afterStep(Trainer trainer) {
+            average(trainer);
         }
     }
 
-    private void startOnce() {
-        if (averages == null) {
-            begin(requireTrainer());
+    /** Keeps the running statistics of before the first forward pass for the start. */
+    private void keepStatistics(Trainer trainer) {
+        forgetStatistics();
+        initialStatistics = InitialStatistics.of(trainer.getModel());
+    }
+
+    private void forgetStatistics() {
+        InitialStatistics kept = initialStatistics;
+        if (kept != null) {
+            initialStatistics = null;
+            kept.close();
         }
     }
 
-    private void onStep() {
-        average(requireTrainer());
+    private void restoreStatistics(WeightAverages started, Set<Parameter> begun) {
+        InitialStatistics kept = initialStatistics;
+        if (kept != null) {
+            initialStatistics = null;
+            started.names().forEach(name -> kept.restore(started.get(name), begun));
+            kept.close();
+        }
     }
 
     /**
-     * Takes the weights as they are as the start of the average. Only a loop without events needs
-     * this call, after {@code trainer.initialize(...)}.
+     * Takes the weights as they are as the start of the average. Only a loop that does not call
+     * {@code trainer.step()} needs this call, after {@code trainer.initialize(...)}.
      *
      * @param trainer the trainer
-     * @throws IllegalStateException if the model has no weights yet or the average has started
+     * @throws IllegalStateException if the model has no weights yet, the average has started or
+     *     this listener is not part of the trainer's configuration
      */
     public void start(Trainer trainer) {
         if (averages != null) {
             throw new IllegalStateException("The average has started already");
         }
-        initialBuffers = null;
+        requireIn(trainer);
+        forgetStatistics();
         begin(trainer);
     }
 
@@ -211,13 +255,30 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
      *
      * @param trainer the trainer
      * @return the averages, which stay this listener's
-     * @throws IllegalStateException if the model has no weights yet
+     * @throws IllegalStateException if the model has no weights yet or this listener is not part of
+     *     the trainer's configuration
      */
     public WeightAverages averagesOf(Trainer trainer) {
+        requireIn(trainer);
         if (averages == null) {
-            start(trainer);
+            begin(trainer);
         }
         return averages();
+    }
+
+    /**
+     * Refuses a trainer that was made without this listener.
+     *
+     * @param trainer the trainer
+     * @throws IllegalStateException if this listener is not part of its configuration
+     */
+    public void requireIn(Trainer trainer) {
+        requireOpen();
+        if (model != trainer.getModel() || (automatic && !OptimizerSteps.of(trainer).has(steps))) {
+            throw new IllegalStateException(
+                    "The EmaTrainingListener must be part of the training: add it to the"
+                            + " TrainingConfig before newTrainer");
+        }
     }
 
     /**
@@ -231,85 +292,82 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
 
     private void begin(Trainer trainer) {
         requireMainDevice(trainer);
-        if (config.writeBack() != null && trainer.getDevices().length > 1) {
-            throw new IllegalStateException(
-                    "devices must be one to write the average back, got "
-                            + trainer.getDevices().length);
-        }
         WeightAverages started = WeightAverages.of(trainer.getModel(), config);
-        if (initialBuffers != null) {
-            for (String name : started.names()) {
-                initialBuffers.restore(started.get(name));
-            }
-            initialBuffers = null;
-        }
+        restoreStatistics(started, started.parameters().set());
         averages = started;
     }
 
     private static void requireMainDevice(Trainer trainer) {
-        Device device =
-                trainer.getModel().getBlock().getParameters().valueAt(0).getArray().getDevice();
-        Device[] devices = trainer.getDevices();
-        if (!device.equals(devices[0])) {
-            throw new IllegalStateException(
-                    "The first device of the trainer must be the model's, got "
-                            + Arrays.toString(devices)
-                            + " and "
-                            + device);
+        for (Parameter parameter : NamedParameters.of(trainer.getModel().getBlock()).values()) {
+            Device device = parameter.getArray().getDevice();
+            Device[] devices = trainer.getDevices();
+            if (!device.equals(devices[0])) {
+                throw new IllegalStateException(
+                        "The first device of the trainer must be the model's, got "
+                                + Arrays.toString(devices)
+                                + " and "
+                                + device);
+            }
         }
     }
 
     /**
-     * Averages the step just taken in a loop that gives the listener no event. Where the listener
-     * has seen the step itself, this call does nothing, so calling it after every step is always
-     * right.
+     * Averages the step just taken in a loop that moves the weights without {@code trainer.step()}.
+     * Where the latest trainer takes its steps itself, they are averaged already and this call does
+     * nothing, so calling it after every step is always right.
      *
      * @throws IllegalStateException if no trainer has begun or the average has no start
      */
     public void update() {
-        Trainer current = requireTrainer();
-        if (metrics == null || !metrics.isInstalled(current)) {
-            average(current);
-            listen(current);
+        Trainer trainer = latestTrainer.get();
+        if (trainer == null) {
+            throw new IllegalStateException(
+                    "No trainer is open: add the listener to a TrainingConfig before newTrainer");
+        }
+        if (!automatic || OptimizerSteps.of(trainer).taken() == 0) {
+            average(trainer);
         }
     }
 
     private void average(Trainer trainer) {
+        requireOpen();
         if (averages == null) {
             if (!config.rules().values().stream().allMatch(EmaTrainingListener::copiesFirst)) {
                 throw new IllegalStateException(
                         "The average has no start: call start(trainer) before the first step");
             }
-            initialBuffers = null;
             begin(trainer);
         }
         WeightAverages current = averages();
         current.update();
         observers.forEach(observer -> observer.afterStep(current));
         if (current.step() % metricsEvery == 0) {
-            report(current);
+            report(trainer, current);
         }
     }
 
-    private void report(WeightAverages current) {
-        Metrics users = metrics == null ? requireTrainer().getMetrics() : metrics.users();
-        if (users != null) {
-            users.addMetric(STEP_METRIC, current.step());
+    /** While averaged weights are swapped in, distances from the online weights are left out. */
+    private static void report(Trainer trainer, WeightAverages current) {
+        Metrics metrics = trainer.getMetrics();
+        if (metrics != null) {
+            boolean distances = current.isUsable();
+            metrics.addMetric(STEP_METRIC, current.step());
             for (String name : current.names()) {
                 WeightAverage average = current.get(name);
                 String suffix = average == current.main() ? "" : "_" + name;
-                users.addMetric(DECAY_METRIC + suffix, average.decay());
-                users.addMetric(DISTANCE_METRIC + suffix, average.distance());
+                metrics.addMetric(DECAY_METRIC + suffix, average.decay());
+                if (distances) {
+                    metrics.addMetric(DISTANCE_METRIC + suffix, average.distance());
+                }
             }
         }
     }
 
-    private Trainer requireTrainer() {
-        if (trainer == null) {
+    private void requireOpen() {
+        if (closed) {
             throw new IllegalStateException(
-                    "No trainer is open: add the listener to a TrainingConfig before newTrainer");
+                    "The EmaTrainingListener is closed: create one for each training");
         }
-        return trainer;
     }
 
     /** Tells whether the first step replaces the start of the average. */
@@ -334,11 +392,13 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
      * @throws IllegalStateException if they have not started
      */
     public WeightAverages averages() {
-        if (averages == null) {
+        WeightAverages current = averages;
+        if (current == null) {
+            requireOpen();
             throw new IllegalStateException(
                     "The average has not started: train at least one step before using it");
         }
-        return averages;
+        return current;
     }
 
     /**
@@ -392,11 +452,13 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
         return average().save(directory, name);
     }
 
-    /** Frees the average. */
+    /** Frees the average, once what uses it has ended. */
     @Override
     public void close() {
+        closed = true;
         if (averages != null) {
             averages.close();
         }
+        forgetStatistics();
     }
 }

@@ -42,7 +42,7 @@ public final class WeightAverage implements AutoCloseable {
         this.name = name;
         this.index = index;
         this.weights = weights;
-        decay = rule() instanceof DecaySchedule schedule ? schedule.decayAt(0) : 0;
+        restart();
     }
 
     /**
@@ -71,6 +71,15 @@ public final class WeightAverage implements AutoCloseable {
      */
     public void update() {
         owner.update();
+    }
+
+    /** Takes the average back to before its first step. */
+    void restart() {
+        started = false;
+        weight = 1;
+        decay = rule() instanceof DecaySchedule schedule ? schedule.decayAt(0) : 0;
+        movedAt = 0;
+        recomputedAt = 0;
     }
 
     /** Tells that a step has moved the average. */
@@ -134,7 +143,7 @@ public final class WeightAverage implements AutoCloseable {
      */
     public double distance() {
         owner.requireUsable();
-        return owner.engine().distance(index);
+        return owner.parameters().engine().distance(index);
     }
 
     /**
@@ -145,7 +154,7 @@ public final class WeightAverage implements AutoCloseable {
      */
     public double stalledShare() {
         owner.requireUsable();
-        return owner.engine().stalledShare(index, weight);
+        return owner.parameters().engine().stalledShare(index, weight);
     }
 
     /**
@@ -219,7 +228,11 @@ public final class WeightAverage implements AutoCloseable {
     public NDArray penalty(double strength) {
         owner.requireUsable();
         return AveragePenalty.of(
-                owner.model(), owner.current(), config().treatments(), weights, strength);
+                owner.model(),
+                owner.parameters().current(),
+                config().treatments(),
+                weights,
+                strength);
     }
 
     /**
@@ -263,7 +276,7 @@ public final class WeightAverage implements AutoCloseable {
      */
     public SwapScope swapIn() {
         requireCurrent();
-        owner.current();
+        owner.parameters().current();
         return weights.swapIn();
     }
 
@@ -275,7 +288,7 @@ public final class WeightAverage implements AutoCloseable {
      */
     public void copyToModel() {
         requireCurrent();
-        owner.current();
+        owner.parameters().current();
         weights.copyToModel();
     }
 
@@ -294,7 +307,7 @@ public final class WeightAverage implements AutoCloseable {
      */
     public Path save(Path directory, String name) throws IOException {
         requireCurrent();
-        owner.current();
+        owner.parameters().current();
         Map<String, String> properties = new LinkedHashMap<>();
         properties.put("ema_step", Long.toString(step()));
         properties.put("ema_decay", Double.toString(decay));
@@ -393,9 +406,7 @@ public final class WeightAverage implements AutoCloseable {
     void requireStarted() {
         owner.requireUsable();
         if (!started) {
-            throw new IllegalStateException(
-                    "The average has not been updated yet: train at least one step before using"
-                            + " it");
+            throw new IllegalStateException(owner.whyNotStarted());
         }
     }
 

@@ -3,8 +3,6 @@ package dev.penumbra.ema;
 
 import ai.djl.Model;
 import ai.djl.ndarray.NDManager;
-import ai.djl.nn.Block;
-import ai.djl.nn.Parameter;
 import ai.djl.training.Trainer;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.training.evaluator.Evaluator;
@@ -15,7 +13,6 @@ import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.StepInterval;
 import dev.penumbra.state.Stateful;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -56,16 +53,14 @@ public final class WeightAverages implements AutoCloseable {
     private final NDManager manager;
     private final List<AveragingRule> rules;
     private final boolean needsGradients;
-    private final List<AveragedSet> sets = new ArrayList<>();
     private final Map<String, WeightAverage> averages = new LinkedHashMap<>();
     private final List<WeightAverage> list;
     private final BitSet stalled = new BitSet();
-    private final List<Parameter> present = new ArrayList<>();
-    private List<TrackedParameter> parameters;
-    private AverageEngine engine;
+    private final AveragedParameters parameters;
     private @Nullable GradientNorms gradientNorms;
     private long step;
     private long skippedSteps;
+    private String firstCulprit = "";
 
     private WeightAverages(Model model, EmaConfig config, NDManager manager) {
         this.model = model;
@@ -73,14 +68,12 @@ public final class WeightAverages implements AutoCloseable {
         this.manager = manager;
         rules = List.copyOf(config.rules().values());
         needsGradients = !rules.stream().allMatch(DecaySchedule.class::isInstance);
-        parameters = track();
+        parameters = new AveragedParameters(model, config, manager, this::restart);
         for (String name : config.rules().keySet()) {
-            AveragedSet set = new AveragedSet(model, config, manager, parameters);
-            averages.put(name, new WeightAverage(this, name, sets.size(), set.weights()));
-            sets.add(set);
+            ModelWeights weights = parameters.sets().get(averages.size()).weights();
+            averages.put(name, new WeightAverage(this, name, averages.size(), weights));
         }
         list = List.copyOf(averages.values());
-        engine = newEngine();
         String culprit = nonFinite();
         if (culprit != null) {
             throw new IllegalStateException(
@@ -111,21 +104,6 @@ public final class WeightAverages implements AutoCloseable {
         }
     }
 
-    private List<TrackedParameter> track() {
-        present.clear();
-        addPresent(model.getBlock(), present);
-        List<TrackedParameter> tracked = new ArrayList<>();
-        ModelWeights.parametersOf(model.getBlock())
-                .forEach(
-                        (name, parameter) ->
-                                tracked.add(TrackedParameter.of(name, parameter, config)));
-        return List.copyOf(tracked);
-    }
-
-    private AverageEngine newEngine() {
-        return new AverageEngine(manager.newSubManager(), config, parameters, sets);
-    }
-
     /**
      * Reads the gradients of the step to come, for rules that depend on them. Call it between the
      * backward pass and the optimizer step; the last call before a step counts.
@@ -135,7 +113,7 @@ public final class WeightAverages implements AutoCloseable {
     public void observeGradients() {
         if (needsGradients) {
             requireUsable();
-            gradientNorms = GradientNorms.read(current());
+            gradientNorms = GradientNorms.read(parameters.current());
         }
     }
 
@@ -148,7 +126,7 @@ public final class WeightAverages implements AutoCloseable {
      */
     public void update() {
         requireUsable();
-        List<TrackedParameter> tracked = current();
+        List<TrackedParameter> tracked = parameters.current();
         StepWeights[] weights = new StepWeights[rules.size()];
         BitSet active = new BitSet(weights.length);
         boolean grouped = !config.groups().isEmpty();
@@ -170,7 +148,7 @@ public final class WeightAverages implements AutoCloseable {
         step++;
         StepInterval writeBack = config.writeBack();
         if (writeBack != null && writeBack.includes(step) && main().isStarted()) {
-            engine.writeBack(0);
+            parameters.engine().writeBack(0);
         }
     }
 
@@ -181,12 +159,14 @@ public final class WeightAverages implements AutoCloseable {
                 && config.precision() != EmaConfig.Precision.FLOAT64) {
             active.stream().forEach(i -> warnIfStalled(i, weights[i].common()));
         }
-        engine.update(weights, active);
+        parameters.engine().update(weights, active);
         active.stream().forEach(i -> list.get(i).moved(step + 1, weights[i].common()));
     }
 
     private void warnIfStalled(int index, double weight) {
-        if (!stalled.get(index) && weight > 0 && engine.stalledShare(index, weight) > STALLED) {
+        if (!stalled.get(index)
+                && weight > 0
+                && parameters.engine().stalledShare(index, weight) > STALLED) {
             stalled.set(index);
             logger.warn(
                     "The average '{}' hardly moves any more at step {}: at a weight of {} most moves"
@@ -199,7 +179,7 @@ public final class WeightAverages implements AutoCloseable {
     }
 
     private @Nullable String nonFinite() {
-        return config.nonFinite() == NonFinite.OFF ? null : engine.firstNonFinite();
+        return config.nonFinite() == NonFinite.OFF ? null : parameters.engine().firstNonFinite();
     }
 
     private void refuse(String culprit) {
@@ -210,60 +190,20 @@ public final class WeightAverages implements AutoCloseable {
         }
         skippedSteps++;
         if (skippedSteps == 1) {
+            firstCulprit = culprit;
             logger.warn("{}{}: the averages skip such steps", message, step + 1);
         }
     }
 
-    /** The parameters that the model has, after the lists have been made for them. */
-    List<TrackedParameter> current() {
-        if (!hasSameParameters()) {
-            parameters = track();
-            sets.forEach(set -> set.track(parameters));
-            renew();
-        } else if (!engine.isCurrent()) {
-            sets.forEach(set -> set.weights().requireShapes());
-            renew();
-        }
+    private void restart() {
+        logger.info("All weights were initialized again after step {}: averages restart", step);
+        setSteps(0, 0);
+        list.forEach(WeightAverage::restart);
+        stalled.clear();
+    }
+
+    AveragedParameters parameters() {
         return parameters;
-    }
-
-    private void renew() {
-        AverageEngine replaced = engine;
-        engine = newEngine();
-        replaced.close();
-    }
-
-    private boolean hasSameParameters() {
-        List<Parameter> now = new ArrayList<>(present.size());
-        addPresent(model.getBlock(), now);
-        if (now.size() != present.size()) {
-            return false;
-        }
-        for (int i = 0; i < now.size(); i++) {
-            if (now.get(i) != present.get(i)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    /**
-     * Adds the parameters that have arrays, without the names that the block would put together.
-     */
-    private static void addPresent(Block block, List<Parameter> parameters) {
-        for (Parameter parameter : block.getDirectParameters().values()) {
-            if (parameter.isInitialized()) {
-                parameters.add(parameter);
-            }
-        }
-        for (Block child : block.getChildren().values()) {
-            addPresent(child, parameters);
-        }
-    }
-
-    AverageEngine engine() {
-        current();
-        return engine;
     }
 
     /**
@@ -424,8 +364,19 @@ public final class WeightAverages implements AutoCloseable {
         return new AveragesState(this);
     }
 
-    List<AveragedSet> sets() {
-        return sets;
+    /** Why an average that no step has moved cannot be used. */
+    String whyNotStarted() {
+        if (skippedSteps > 0 && skippedSteps == step) {
+            return "The average has not moved: all "
+                    + step
+                    + " steps were skipped, because a weight was infinite or NaN after each of them"
+                    + (firstCulprit.isEmpty() ? "" : ", '" + firstCulprit + "' first");
+        }
+        return step == 0
+                ? "The average has not been updated yet: train at least one step before using it"
+                : "The average has not moved yet: its rule begins after step "
+                        + step
+                        + (skippedSteps == 0 ? "" : ", or its steps were skipped as not finite");
     }
 
     void setSteps(long taken, long skipped) {
@@ -434,11 +385,17 @@ public final class WeightAverages implements AutoCloseable {
         gradientNorms = null;
     }
 
+    /** Tells whether the averages are open and none is swapped in. */
+    boolean isUsable() {
+        return manager.isOpen()
+                && parameters.sets().stream().noneMatch(set -> set.weights().isSwappedIn());
+    }
+
     void requireUsable() {
         if (!manager.isOpen()) {
             throw new IllegalStateException("The average is closed");
         }
-        for (AveragedSet set : sets) {
+        for (AveragedSet set : parameters.sets()) {
             if (set.weights().isSwappedIn()) {
                 throw new IllegalStateException("The average is swapped in: close its scope first");
             }
@@ -449,7 +406,7 @@ public final class WeightAverages implements AutoCloseable {
     @Override
     public void close() {
         if (manager.isOpen()) {
-            sets.forEach(set -> set.weights().swapOut());
+            parameters.sets().forEach(set -> set.weights().swapOut());
             manager.close();
         }
     }

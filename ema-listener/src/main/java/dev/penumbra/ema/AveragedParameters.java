@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.penumbra.ema;
+
+import ai.djl.Model;
+import ai.djl.ndarray.NDManager;
+import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * The parameters of a model, the arrays of all their averages and the native lists of both, which
+ * follow what becomes of the model.
+ *
+ * <p>A parameter that appears later, or that was cleared and initialized again, joins with the
+ * value that it has then. One that has got another array keeps its average.
+ */
+final class AveragedParameters {
+
+    private final Model model;
+    private final EmaConfig config;
+    private final NDManager manager;
+    private final Runnable onRestart;
+    private final List<AveragedSet> sets = new ArrayList<>();
+    private final List<Parameter> present = new ArrayList<>();
+    private List<TrackedParameter> tracked;
+    private AverageEngine engine;
+
+    /**
+     * Copies the weights that the model has.
+     *
+     * @param manager the manager of everything that this object makes
+     * @param onRestart what happens when all trained parameters were initialized again
+     */
+    AveragedParameters(Model model, EmaConfig config, NDManager manager, Runnable onRestart) {
+        this.model = model;
+        this.config = config;
+        this.manager = manager;
+        this.onRestart = onRestart;
+        tracked = list();
+        for (int i = 0; i < config.rules().size(); i++) {
+            sets.add(new AveragedSet(model, config, manager, tracked));
+        }
+        engine = newEngine();
+    }
+
+    private List<TrackedParameter> list() {
+        present.clear();
+        addPresent(model.getBlock(), present);
+        List<TrackedParameter> all = new ArrayList<>();
+        ModelWeights.parametersOf(model.getBlock())
+                .forEach(
+                        (name, parameter) -> all.add(TrackedParameter.of(name, parameter, config)));
+        return List.copyOf(all);
+    }
+
+    private AverageEngine newEngine() {
+        return new AverageEngine(manager.newSubManager(), config, tracked, sets);
+    }
+
+    /** The averages, in the order of the settings. */
+    List<AveragedSet> sets() {
+        return sets;
+    }
+
+    /** The parameters that the model has now. */
+    List<TrackedParameter> current() {
+        if (!hasSameParameters()) {
+            track(Set.of());
+        } else if (!engine.isCurrent()) {
+            Set<Parameter> again = engine.initializedAgain();
+            if (again.isEmpty()) {
+                sets.forEach(set -> set.weights().requireShapes());
+                renew();
+            } else {
+                track(again);
+            }
+        }
+        return tracked;
+    }
+
+    /** The arithmetic for the parameters that the model has now. */
+    AverageEngine engine() {
+        current();
+        return engine;
+    }
+
+    /** Tells whether a parameter was cleared and initialized again since the lists were made. */
+    boolean isInitializedAgain() {
+        return !engine.initializedAgain().isEmpty();
+    }
+
+    /**
+     * Takes parameters that have come or were initialized again, with the values that they have.
+     *
+     * @return these parameters
+     */
+    Set<Parameter> follow() {
+        Set<Parameter> before = set();
+        Set<Parameter> begun = engine.initializedAgain();
+        current();
+        for (TrackedParameter each : tracked) {
+            if (!before.contains(each.parameter())) {
+                begun.add(each.parameter());
+            }
+        }
+        return begun;
+    }
+
+    /** The parameters, by identity. */
+    Set<Parameter> set() {
+        Set<Parameter> all = Collections.newSetFromMap(new IdentityHashMap<>());
+        tracked.forEach(each -> all.add(each.parameter()));
+        return all;
+    }
+
+    private void track(Set<Parameter> again) {
+        boolean allAgain =
+                !again.isEmpty()
+                        && tracked.stream()
+                                .map(TrackedParameter::parameter)
+                                .filter(Parameter::requiresGradient)
+                                .allMatch(again::contains);
+        tracked = list();
+        sets.forEach(set -> set.track(tracked, again));
+        renew();
+        if (allAgain) {
+            onRestart.run();
+        }
+    }
+
+    private void renew() {
+        AverageEngine replaced = engine;
+        engine = newEngine();
+        replaced.close();
+    }
+
+    private boolean hasSameParameters() {
+        List<Parameter> now = new ArrayList<>(present.size());
+        addPresent(model.getBlock(), now);
+        if (now.size() != present.size()) {
+            return false;
+        }
+        for (int i = 0; i < now.size(); i++) {
+            if (now.get(i) != present.get(i)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /**
+     * Adds the parameters that have arrays, without the names that the block would put together.
+     */
+    private static void addPresent(Block block, List<Parameter> parameters) {
+        for (Parameter parameter : block.getDirectParameters().values()) {
+            if (parameter.isInitialized()) {
+                parameters.add(parameter);
+            }
+        }
+        for (Block child : block.getChildren().values()) {
+            addPresent(child, parameters);
+        }
+    }
+}
