@@ -3,8 +3,6 @@ package dev.penumbra.ema;
 
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.nn.Block;
-import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
 import ai.djl.training.dataset.Batch;
 import ai.djl.training.dataset.Dataset;
@@ -21,18 +19,32 @@ final class AverageEvaluation {
 
     private AverageEvaluation() {}
 
+    /** Evaluates weights that stay as they are meanwhile. */
+    @SuppressWarnings("try") // the use only has to end
     static Map<String, Float> run(ModelWeights weights, Trainer trainer, Dataset dataset)
+            throws IOException, TranslateException {
+        if (!trainer.getManager().isOpen()) {
+            throw new IllegalStateException(
+                    "The trainer is closed: evaluate before it is, or with another one");
+        }
+        try (WeightsMemory.Use use = weights.use()) {
+            synchronized (trainer.getEvaluators()) {
+                return evaluate(weights, trainer, dataset);
+            }
+        }
+    }
+
+    private static Map<String, Float> evaluate(
+            ModelWeights weights, Trainer trainer, Dataset dataset)
             throws IOException, TranslateException {
         for (Evaluator evaluator : trainer.getEvaluators()) {
             evaluator.addAccumulator(ACCUMULATOR);
             evaluator.resetAccumulator(ACCUMULATOR);
         }
-        try (NDManager scope = trainer.getManager().newSubManager()) {
-            ParameterStore store = weights.parameterStore(scope);
-            for (Batch batch : trainer.iterateDataset(dataset)) {
-                try (batch) {
-                    accumulate(store, trainer, batch);
-                }
+        for (Batch batch : trainer.iterateDataset(dataset)) {
+            try (batch;
+                    NDManager scope = trainer.getManager().newSubManager()) {
+                accumulate(weights, scope, trainer, batch);
             }
         }
         Map<String, Float> values = new LinkedHashMap<>();
@@ -42,11 +54,11 @@ final class AverageEvaluation {
         return values;
     }
 
-    private static void accumulate(ParameterStore store, Trainer trainer, Batch batch) {
-        Block block = trainer.getModel().getBlock();
+    private static void accumulate(
+            ModelWeights weights, NDManager scope, Trainer trainer, Batch batch) {
         for (Batch split : batch.split(trainer.getDevices(), false)) {
             NDList labels = split.getLabels();
-            NDList predictions = block.forward(store, split.getData(), false);
+            NDList predictions = weights.run(scope, split.getData());
             String[] keys = {ACCUMULATOR};
             for (Evaluator evaluator : trainer.getEvaluators()) {
                 evaluator.updateAccumulators(keys, labels, predictions);

@@ -7,8 +7,10 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
+import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -51,6 +53,14 @@ final class AverageParameterStore extends ParameterStore {
             return view;
         }
         return buffers.computeIfAbsent(parameter, key -> view.duplicate());
+    }
+
+    /** The parameters that no forward pass with this store has asked for. */
+    Set<Parameter> unasked() {
+        Set<Parameter> unasked = Collections.newSetFromMap(new IdentityHashMap<>());
+        unasked.addAll(averages.keySet());
+        unasked.removeAll(views.keySet());
+        return unasked;
     }
 
     /**

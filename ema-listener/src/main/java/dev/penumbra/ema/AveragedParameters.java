@@ -2,7 +2,6 @@
 package dev.penumbra.ema;
 
 import ai.djl.Model;
-import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import java.util.ArrayList;
@@ -22,7 +21,7 @@ final class AveragedParameters {
 
     private final Model model;
     private final EmaConfig config;
-    private final NDManager manager;
+    private final WeightsMemory memory;
     private final Runnable onRestart;
     private final List<AveragedSet> sets = new ArrayList<>();
     private final List<Parameter> present = new ArrayList<>();
@@ -32,17 +31,17 @@ final class AveragedParameters {
     /**
      * Copies the weights that the model has.
      *
-     * @param manager the manager of everything that this object makes
+     * @param memory the memory of everything that this object makes
      * @param onRestart what happens when all trained parameters were initialized again
      */
-    AveragedParameters(Model model, EmaConfig config, NDManager manager, Runnable onRestart) {
+    AveragedParameters(Model model, EmaConfig config, WeightsMemory memory, Runnable onRestart) {
         this.model = model;
         this.config = config;
-        this.manager = manager;
+        this.memory = memory;
         this.onRestart = onRestart;
         tracked = list();
         for (int i = 0; i < config.rules().size(); i++) {
-            sets.add(new AveragedSet(model, config, manager, tracked));
+            sets.add(new AveragedSet(model, config, memory, tracked));
         }
         engine = newEngine();
     }
@@ -58,7 +57,7 @@ final class AveragedParameters {
     }
 
     private AverageEngine newEngine() {
-        return new AverageEngine(manager.newSubManager(), config, tracked, sets);
+        return new AverageEngine(memory.manager().newSubManager(), config, tracked, sets);
     }
 
     /** The averages, in the order of the settings. */
@@ -67,7 +66,7 @@ final class AveragedParameters {
     }
 
     /** The parameters that the model has now. */
-    List<TrackedParameter> current() {
+    synchronized List<TrackedParameter> current() {
         if (!hasSameParameters()) {
             track(Set.of());
         } else if (!engine.isCurrent()) {

@@ -23,10 +23,14 @@ final class AveragedSet {
     private List<NDArray> arrays = List.of();
     private List<NDArray> carries = List.of();
 
-    AveragedSet(Model model, EmaConfig config, NDManager owner, List<TrackedParameter> parameters) {
+    AveragedSet(
+            Model model,
+            EmaConfig config,
+            WeightsMemory memory,
+            List<TrackedParameter> parameters) {
         this.config = config;
-        manager = owner.newSubManager();
-        weights = new ModelWeights(model, manager, List.of());
+        manager = memory.manager();
+        weights = new ModelWeights(model, memory, List.of());
         track(parameters, Set.of());
     }
 

@@ -49,18 +49,17 @@ final class CheckpointFile {
 
     /** Reads a file; the caller closes the weights. */
     static ModelWeights load(Model model, Path file) throws IOException, MalformedModelException {
-        NDManager manager = model.getNDManager().newSubManager();
-        manager.setName("weights");
+        WeightsMemory memory = WeightsMemory.of(model, "The set of weights");
         try {
-            return new CheckpointFile(model, file).load(manager);
+            return new CheckpointFile(model, file).load(memory);
         } catch (IOException | MalformedModelException | RuntimeException e) {
-            manager.close();
+            memory.close();
             throw e;
         }
     }
 
-    private ModelWeights load(NDManager manager) throws IOException, MalformedModelException {
-        try (NDManager scope = manager.newSubManager();
+    private ModelWeights load(WeightsMemory memory) throws IOException, MalformedModelException {
+        try (NDManager scope = memory.manager().newSubManager();
                 DataInputStream in =
                         new DataInputStream(new BufferedInputStream(Files.newInputStream(file)))) {
             readHeader(in);
@@ -69,7 +68,7 @@ final class CheckpointFile {
                 parameters.values().forEach(parameter -> empty(scope, parameter));
                 metadata = metadata();
                 readBlocks(scope, in);
-                return new ModelWeights(model, manager, entries(manager));
+                return new ModelWeights(model, memory, entries(memory.manager()));
             } finally {
                 restore(scope, metadata);
             }

@@ -457,7 +457,7 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
     public void close() {
         closed = true;
         if (averages != null) {
-            averages.close();
+            averages.close(" with its listener");
         }
         forgetStatistics();
     }

@@ -12,6 +12,7 @@ import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.translate.TranslateException;
+import dev.penumbra.internal.ModelGate;
 import dev.penumbra.state.NamedParameters;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -26,9 +27,9 @@ import org.jspecify.annotations.Nullable;
  * A second set of values for all parameters of a model, with which the model can be run, evaluated
  * and saved while its own weights stay as they are.
  *
- * <p>Parameters that several blocks share have one value. The arrays hang on a sub-manager of the
- * model's manager: they live until {@link #close()} or until the model is closed. Not safe for use
- * by several threads at once.
+ * <p>Parameters that several blocks share have one value. The arrays live until {@link #close()} or
+ * until the model is closed; both wait for what another thread does with them. Weights may be run,
+ * evaluated, copied and saved in another thread than the one that trains the model.
  */
 public final class ModelWeights implements AutoCloseable {
 
@@ -36,14 +37,21 @@ public final class ModelWeights implements AutoCloseable {
     record Entry(String name, Parameter parameter, NDArray array) {}
 
     private final Model model;
-    private final NDManager manager;
+    private final WeightsMemory memory;
+    private final WeightsRun runs;
     private List<Entry> entries;
     private @Nullable WeightSwap swap;
 
-    ModelWeights(Model model, NDManager manager, List<Entry> entries) {
+    /**
+     * Takes arrays as they are.
+     *
+     * @param memory the memory of the arrays
+     */
+    ModelWeights(Model model, WeightsMemory memory, List<Entry> entries) {
         this.model = model;
-        this.manager = manager;
+        this.memory = memory;
         this.entries = List.copyOf(entries);
+        runs = new WeightsRun(model);
     }
 
     /**
@@ -55,25 +63,30 @@ public final class ModelWeights implements AutoCloseable {
      * @throws IllegalStateException if the model has no weights yet
      */
     public static ModelWeights copyOf(Model model) {
-        NDManager manager = model.getNDManager().newSubManager();
-        manager.setName("weights");
+        List<Entry> entries = new ArrayList<>();
+        parametersOf(model.getBlock())
+                .forEach((name, p) -> entries.add(new Entry(name, p, p.getArray())));
+        return copyOf(model, entries);
+    }
+
+    private static ModelWeights copyOf(Model model, List<Entry> entries) {
+        WeightsMemory memory = WeightsMemory.of(model, "The set of weights");
         try {
-            List<Entry> entries = new ArrayList<>();
-            parametersOf(model.getBlock())
-                    .forEach(
-                            (name, parameter) ->
-                                    entries.add(
-                                            new Entry(name, parameter, copy(parameter, manager))));
-            return new ModelWeights(model, manager, entries);
+            List<Entry> copies = new ArrayList<>();
+            for (Entry entry : entries) {
+                NDArray copy = copy(entry.array(), memory.manager());
+                copies.add(new Entry(entry.name(), entry.parameter(), copy));
+            }
+            return new ModelWeights(model, memory, copies);
         } catch (RuntimeException e) {
-            manager.close();
+            memory.close();
             throw e;
         }
     }
 
-    private static NDArray copy(Parameter parameter, NDManager manager) {
-        try (NDArray online = parameter.getArray().stopGradient()) {
-            NDArray copy = online.duplicate();
+    private static NDArray copy(NDArray array, NDManager manager) {
+        try (NDArray values = array.stopGradient()) {
+            NDArray copy = values.duplicate();
             copy.attach(manager);
             return copy;
         }
@@ -97,17 +110,11 @@ public final class ModelWeights implements AutoCloseable {
      *
      * @return the copy; the caller closes it
      */
+    @SuppressWarnings("try") // the use only has to end
     public ModelWeights copy() {
-        requireUsable();
-        NDManager own = model.getNDManager().newSubManager();
-        own.setName("weights");
-        List<Entry> copies = new ArrayList<>();
-        for (Entry entry : entries) {
-            NDArray array = entry.array().duplicate();
-            array.attach(own);
-            copies.add(new Entry(entry.name(), entry.parameter(), array));
+        try (WeightsMemory.Use use = use()) {
+            return copyOf(model, entries);
         }
-        return new ModelWeights(model, own, copies);
     }
 
     /**
@@ -136,8 +143,8 @@ public final class ModelWeights implements AutoCloseable {
         return entries;
     }
 
-    NDManager manager() {
-        return manager;
+    WeightsMemory memory() {
+        return memory;
     }
 
     /** Takes another list of parameters, after the model has changed its structure. */
@@ -167,19 +174,26 @@ public final class ModelWeights implements AutoCloseable {
      * @param training whether to run in training mode
      * @return the outputs, on the manager of the inputs
      */
+    @SuppressWarnings("try") // the use only has to end
     public NDList forward(NDList inputs, boolean training) {
-        requireUsable();
-        try (NDManager scope = manager.newSubManager()) {
-            NDList outputs = model.getBlock().forward(parameterStore(scope), inputs, training);
+        try (WeightsMemory.Use use = use();
+                NDManager scope = memory.manager().newSubManager()) {
+            NDList outputs = runs.run(scope, entries, inputs, training);
             // An operation on a parameter leaves its result on the parameter's manager.
             outputs.attach(inputs.getManager());
             return outputs;
         }
     }
 
+    /** Runs the model within a use; the outputs belong to the scope or to the inputs' manager. */
+    NDList run(NDManager scope, NDList inputs) {
+        return runs.run(scope, entries, inputs, false);
+    }
+
     /**
      * Returns a parameter store that answers with these weights, for code that calls {@code
-     * block.forward(store, inputs, training)} itself. It is valid until the weights change.
+     * block.forward(store, inputs, training)} itself. It is valid until the weights change. Blocks
+     * that read their arrays without the store, as those of TorchScript do, do not notice it.
      *
      * @param scope the manager of what must be converted to another type or device
      * @return the store
@@ -215,13 +229,17 @@ public final class ModelWeights implements AutoCloseable {
      * }
      * }</pre>
      *
+     * <p>What happens to the model's buffers within the scope, as by a forward pass in training
+     * mode, ends with it. Optimizer steps are refused within the scope.
+     *
      * @return the scope
-     * @throws IllegalStateException if they are swapped in already
+     * @throws IllegalStateException if they are swapped in already, or another thread is in the
+     *     middle of a training step
      */
     public SwapScope swapIn() {
         requireUsable();
         requireShapes();
-        swap = WeightSwap.of(entries);
+        swap = WeightSwap.of(model, memory.manager(), entries);
         return new SwapScope(this);
     }
 
@@ -275,23 +293,27 @@ public final class ModelWeights implements AutoCloseable {
 
     /**
      * Saves these weights as an ordinary DJL model, which {@code Model.load} and a {@code
-     * Predictor} accept. The file appears complete or not at all.
+     * Predictor} accept. The file appears complete or not at all, and the model's own weights are
+     * not touched.
+     *
+     * <p>The properties of the model are saved with it. Those that are numbers with a fraction,
+     * such as scores, are the online weights' and get names that begin with {@code online_}.
      *
      * @param directory the directory, created if it is missing
      * @param name the name of the model
      * @return the file
-     * @throws IOException if it cannot be written
+     * @throws IOException if it cannot be written, or a parameter has more than 2 GiB, which the
+     *     format cannot hold
      */
     public Path save(Path directory, String name) throws IOException {
         return save(directory, name, Map.of());
     }
 
-    @SuppressWarnings("try") // the scope only has to be closed
+    @SuppressWarnings("try") // the use only has to end
     Path save(Path directory, String name, Map<String, String> properties) throws IOException {
-        try (SwapScope scope = swapIn()) {
-            Map<String, String> all = new LinkedHashMap<>(model.getProperties());
-            all.putAll(properties);
-            return ModelFiles.save(model, all, directory, name);
+        try (WeightsMemory.Use use = use()) {
+            requireShapes();
+            return ModelFiles.save(model, entries, properties, directory, name);
         }
     }
 
@@ -300,27 +322,38 @@ public final class ModelWeights implements AutoCloseable {
      *
      * @throws IllegalStateException if they are swapped in
      */
+    @SuppressWarnings("try") // the exchange only has to end
     public void copyToModel() {
         requireUsable();
         requireShapes();
-        WeightSwap.copyToModel(entries);
+        try (ModelGate.Exchange exchange = ModelGate.of(model).exchange(true)) {
+            WeightSwap.copyToModel(entries);
+        }
+    }
+
+    /** Begins to read the arrays. */
+    WeightsMemory.Use use() {
+        WeightsMemory.Use use = memory.read();
+        if (swap != null) {
+            use.close();
+            requireUsable();
+        }
+        return use;
     }
 
     void requireUsable() {
-        if (!manager.isOpen()) {
-            throw new IllegalStateException("The weights are closed");
-        }
+        memory.requireOpen();
         if (swap != null) {
             throw new IllegalStateException("The weights are swapped in: close their scope first");
         }
     }
 
-    /** Frees the arrays; an open swap is undone first. */
+    /** Frees the arrays, once what uses them has ended; an open swap is undone first. */
     @Override
     public void close() {
-        if (manager.isOpen()) {
+        if (memory.isOpen()) {
             swapOut();
-            manager.close();
+            memory.close();
         }
     }
 }

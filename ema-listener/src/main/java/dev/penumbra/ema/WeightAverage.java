@@ -141,9 +141,12 @@ public final class WeightAverage implements AutoCloseable {
      *
      * @return the distance, at least 0
      */
+    @SuppressWarnings("try") // the use only has to end
     public double distance() {
-        owner.requireUsable();
-        return owner.parameters().engine().distance(index);
+        try (WeightsMemory.Use use = owner.memory().read()) {
+            owner.requireUsable();
+            return owner.parameters().engine().distance(index);
+        }
     }
 
     /**
@@ -152,9 +155,12 @@ public final class WeightAverage implements AutoCloseable {
      *
      * @return the share of the type with the most such values, in [0, 1]
      */
+    @SuppressWarnings("try") // the use only has to end
     public double stalledShare() {
-        owner.requireUsable();
-        return owner.parameters().engine().stalledShare(index, weight);
+        try (WeightsMemory.Use use = owner.memory().read()) {
+            owner.requireUsable();
+            return owner.parameters().engine().stalledShare(index, weight);
+        }
     }
 
     /**

@@ -2,7 +2,6 @@
 package dev.penumbra.ema;
 
 import ai.djl.Model;
-import ai.djl.ndarray.NDManager;
 import ai.djl.training.Trainer;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.training.evaluator.Evaluator;
@@ -34,9 +33,13 @@ import org.slf4j.LoggerFactory;
  * bit for bit. A parameter that several blocks share is averaged once; a parameter that appears
  * later joins with the value it has then.
  *
- * <p>The averaged arrays hang on a sub-manager of the model's manager: they live until {@link
- * #close()} or until the model is closed, not only until a trainer is. Not safe for use by several
- * threads at once.
+ * <p>The averaged arrays live until {@link #close()} or until the model is closed, not only until a
+ * trainer is; both wait for what another thread does with them. Averages may be run, evaluated,
+ * copied and saved in another thread while the model is trained: the next step waits for it.
+ *
+ * <p>A parameter that was cleared and initialized again starts anew, with the value before its next
+ * step. Where that is so for every trained parameter, as in the next fold of a cross-validation,
+ * the averages begin again at step 0.
  */
 public final class WeightAverages implements AutoCloseable {
 
@@ -50,7 +53,7 @@ public final class WeightAverages implements AutoCloseable {
 
     private final Model model;
     private final EmaConfig config;
-    private final NDManager manager;
+    private final WeightsMemory memory;
     private final List<AveragingRule> rules;
     private final boolean needsGradients;
     private final Map<String, WeightAverage> averages = new LinkedHashMap<>();
@@ -62,13 +65,13 @@ public final class WeightAverages implements AutoCloseable {
     private long skippedSteps;
     private String firstCulprit = "";
 
-    private WeightAverages(Model model, EmaConfig config, NDManager manager) {
+    private WeightAverages(Model model, EmaConfig config, WeightsMemory memory) {
         this.model = model;
         this.config = config;
-        this.manager = manager;
+        this.memory = memory;
         rules = List.copyOf(config.rules().values());
         needsGradients = !rules.stream().allMatch(DecaySchedule.class::isInstance);
-        parameters = new AveragedParameters(model, config, manager, this::restart);
+        parameters = new AveragedParameters(model, config, memory, this::restart);
         for (String name : config.rules().keySet()) {
             ModelWeights weights = parameters.sets().get(averages.size()).weights();
             averages.put(name, new WeightAverage(this, name, averages.size(), weights));
@@ -94,12 +97,11 @@ public final class WeightAverages implements AutoCloseable {
      *     the settings do not say OFF
      */
     public static WeightAverages of(Model model, EmaConfig config) {
-        NDManager manager = model.getNDManager().newSubManager();
-        manager.setName("averages");
+        WeightsMemory memory = WeightsMemory.of(model, "The average");
         try {
-            return new WeightAverages(model, config, manager);
+            return new WeightAverages(model, config, memory);
         } catch (RuntimeException e) {
-            manager.close();
+            memory.close();
             throw e;
         }
     }
@@ -124,8 +126,15 @@ public final class WeightAverages implements AutoCloseable {
      *     gradients and none were observed
      * @throws ArithmeticException if a weight is not finite and the settings say FAIL
      */
+    @SuppressWarnings("try") // the change only has to end
     public void update() {
-        requireUsable();
+        try (WeightsMemory.Use change = memory.change()) {
+            requireUsable();
+            updateAll();
+        }
+    }
+
+    private void updateAll() {
         List<TrackedParameter> tracked = parameters.current();
         StepWeights[] weights = new StepWeights[rules.size()];
         BitSet active = new BitSet(weights.length);
@@ -200,6 +209,10 @@ public final class WeightAverages implements AutoCloseable {
         setSteps(0, 0);
         list.forEach(WeightAverage::restart);
         stalled.clear();
+    }
+
+    WeightsMemory memory() {
+        return memory;
     }
 
     AveragedParameters parameters() {
@@ -285,8 +298,10 @@ public final class WeightAverages implements AutoCloseable {
      * @throws IllegalArgumentException if a name is unknown or a coefficient is not finite
      * @throws IllegalStateException if one of the averages has not been updated yet
      */
+    @SuppressWarnings("try") // the use only has to end
     public ModelWeights blend(Map<String, Double> coefficients) {
-        try (WeightedSum sum = new WeightedSum(model)) {
+        try (WeightsMemory.Use use = memory.read();
+                WeightedSum sum = new WeightedSum(model)) {
             coefficients.forEach(
                     (name, coefficient) -> {
                         WeightAverage average = get(name);
@@ -387,14 +402,12 @@ public final class WeightAverages implements AutoCloseable {
 
     /** Tells whether the averages are open and none is swapped in. */
     boolean isUsable() {
-        return manager.isOpen()
+        return memory.isOpen()
                 && parameters.sets().stream().noneMatch(set -> set.weights().isSwappedIn());
     }
 
     void requireUsable() {
-        if (!manager.isOpen()) {
-            throw new IllegalStateException("The average is closed");
-        }
+        memory.requireOpen();
         for (AveragedSet set : parameters.sets()) {
             if (set.weights().isSwappedIn()) {
                 throw new IllegalStateException("The average is swapped in: close its scope first");
@@ -405,9 +418,14 @@ public final class WeightAverages implements AutoCloseable {
     /** Frees the averaged arrays; an open swap is undone first. */
     @Override
     public void close() {
-        if (manager.isOpen()) {
+        close("");
+    }
+
+    /** Frees the averaged arrays, once what uses them has ended. */
+    void close(String how) {
+        if (memory.isOpen()) {
             parameters.sets().forEach(set -> set.weights().swapOut());
-            manager.close();
+            memory.close(how);
         }
     }
 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema;
 
+import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import dev.penumbra.ema.ModelWeights.Entry;
+import dev.penumbra.internal.ModelGate;
 import dev.penumbra.torch.ForeachOps;
 import dev.penumbra.torch.TensorList;
 import java.util.ArrayList;
@@ -13,28 +16,31 @@ import java.util.List;
 /**
  * An exchange of a model's own values for others, in place.
  *
- * <p>Values of the same type on the same device change places; where they differ, the model's are
- * kept in a copy. Everything is allocated before the first value moves.
+ * <p>Trained values of the same type on the same device change places. Where types or devices
+ * differ, and for buffers, which a forward pass may change, the model's are kept in a copy and the
+ * others are copied. Everything is allocated before the first value moves.
  */
 final class WeightSwap implements AutoCloseable {
 
     private final List<NDArray> own = new ArrayList<>();
     private final List<NDArray> others = new ArrayList<>();
-    private final List<NDArray> convertedOwn = new ArrayList<>();
-    private final List<NDArray> convertedOthers = new ArrayList<>();
+    private final List<NDArray> copiedOwn = new ArrayList<>();
+    private final List<NDArray> copiedOthers = new ArrayList<>();
     private final NDList kept = new NDList();
+    private final ModelGate.Exchange exchange;
 
-    private WeightSwap(List<Entry> entries) {
+    private WeightSwap(ModelGate.Exchange exchange, NDManager manager, List<Entry> entries) {
+        this.exchange = exchange;
         for (Entry entry : entries) {
             NDArray online = entry.parameter().getArray();
-            if (isAlike(online, entry.array())) {
+            if (entry.parameter().requiresGradient() && isAlike(online, entry.array())) {
                 own.add(online);
                 others.add(entry.array());
             } else {
-                convertedOwn.add(online);
-                convertedOthers.add(entry.array());
+                copiedOwn.add(online);
+                copiedOthers.add(entry.array());
                 NDArray copy = online.zerosLike();
-                copy.attach(entry.array().getManager());
+                copy.attach(manager);
                 kept.add(copy);
             }
         }
@@ -45,12 +51,24 @@ final class WeightSwap implements AutoCloseable {
                 && first.getDevice().equals(second.getDevice());
     }
 
-    static WeightSwap of(List<Entry> entries) {
-        WeightSwap swap = new WeightSwap(entries);
-        swap.exchange();
-        copy(swap.kept, swap.convertedOwn);
-        copy(swap.convertedOwn, swap.convertedOthers);
-        return swap;
+    /**
+     * Exchanges the values.
+     *
+     * @param manager the manager of the copies
+     * @throws IllegalStateException if another thread trains the model or exchanges its weights
+     */
+    static WeightSwap of(Model model, NDManager manager, List<Entry> entries) {
+        ModelGate.Exchange exchange = ModelGate.of(model).exchange(false);
+        try {
+            WeightSwap swap = new WeightSwap(exchange, manager, entries);
+            copy(swap.kept, swap.copiedOwn);
+            copy(swap.copiedOwn, swap.copiedOthers);
+            swap.exchange();
+            return swap;
+        } catch (RuntimeException e) {
+            exchange.close();
+            throw e;
+        }
     }
 
     /** Puts values into the model's arrays for good. */
@@ -81,10 +99,14 @@ final class WeightSwap implements AutoCloseable {
     /** Puts the model's own values back, in reverse, as parameters may share an array. */
     @Override
     public void close() {
-        Collections.reverse(own);
-        Collections.reverse(others);
-        exchange();
-        copy(convertedOwn, kept);
-        kept.close();
+        try {
+            Collections.reverse(own);
+            Collections.reverse(others);
+            exchange();
+            copy(copiedOwn, kept);
+            kept.close();
+        } finally {
+            exchange.close();
+        }
     }
 }

@@ -130,8 +130,7 @@ public final class WeightedSum implements AutoCloseable {
      * Returns what {@link #weights(double)} would be if a set were added, or none if it is empty.
      */
     ModelWeights weights(Map<String, NDArray> addend, double divisor) {
-        NDManager own = model.getNDManager().newSubManager();
-        own.setName("weights");
+        WeightsMemory own = WeightsMemory.of(model, "The set of weights");
         List<Entry> entries = new ArrayList<>();
         sums.forEach(
                 (name, sum) -> {
@@ -139,7 +138,7 @@ public final class WeightedSum implements AutoCloseable {
                     DataType type =
                             TrackedParameter.averageType(parameter.getArray().getDataType());
                     NDArray array = quotient(sum, addend.get(name), divisor, type);
-                    array.attach(own);
+                    array.attach(own.manager());
                     entries.add(new Entry(name, parameter, array));
                 });
         return new ModelWeights(model, own, entries);

@@ -9,6 +9,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterServer;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
+import dev.penumbra.internal.ModelGate;
 import java.lang.reflect.Field;
 import java.util.List;
 import java.util.Objects;
@@ -32,12 +33,14 @@ public final class OptimizerSteps {
     private static final Field STORE = storeField(Trainer.class);
 
     private final Trainer trainer;
+    private final ModelGate gate;
     private final CopyOnWriteArrayList<StepObserver> observers = new CopyOnWriteArrayList<>();
     private volatile boolean forwardSeen;
     private final AtomicLong taken = new AtomicLong();
 
     private OptimizerSteps(Trainer trainer) {
         this.trainer = trainer;
+        gate = ModelGate.of(trainer.getModel());
     }
 
     /**
@@ -144,7 +147,15 @@ public final class OptimizerSteps {
     }
 
     private void step(ParameterStore store) {
-        List<StepObserver> told = List.copyOf(observers);
+        gate.beginStep();
+        try {
+            tellOfStep(store, List.copyOf(observers));
+        } finally {
+            gate.endStep();
+        }
+    }
+
+    private void tellOfStep(ParameterStore store, List<StepObserver> told) {
         told.forEach(observer -> observer.checkStep(trainer));
         told.forEach(observer -> observer.beforeStep(trainer));
         store.updateAllParameters();
@@ -191,10 +202,14 @@ public final class OptimizerSteps {
         @SuppressWarnings("NullAway") // DJL passes null for an optional parameter and expects null
         public NDArray getValue(@Nullable Parameter parameter, Device device, boolean training) {
             // The trainer itself reads the parameters when it initializes them.
-            if (training
-                    && !steps.forwardSeen
-                    && !Trainer.class.isAssignableFrom(CALLERS.getCallerClass())) {
-                steps.forwardBegins();
+            if (training) {
+                if (!steps.forwardSeen
+                        && !Trainer.class.isAssignableFrom(CALLERS.getCallerClass())) {
+                    steps.forwardBegins();
+                }
+                if (steps.forwardSeen) {
+                    steps.gate.beginStep();
+                }
             }
             return store.getValue(parameter, device, training);
         }
