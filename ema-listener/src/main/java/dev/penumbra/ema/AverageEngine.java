@@ -82,7 +82,7 @@ final class AverageEngine implements AutoCloseable {
         List<List<NDArray>> carries = new ArrayList<>();
         for (AveragedSet average : averages) {
             targets.add(select(average.arrays(), indices));
-            if (config.arithmetic() == EmaConfig.Arithmetic.COMPENSATED) {
+            if (config.arithmetic() == Arithmetic.COMPENSATED) {
                 carries.add(select(average.carries(), indices));
             }
         }

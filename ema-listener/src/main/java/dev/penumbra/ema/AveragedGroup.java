@@ -4,7 +4,6 @@ package dev.penumbra.ema;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.index.NDIndex;
-import dev.penumbra.ema.EmaConfig.Arithmetic;
 import dev.penumbra.torch.ForeachOps;
 import dev.penumbra.torch.TensorList;
 import java.util.ArrayList;

@@ -76,7 +76,7 @@ final class AveragedSet {
         Device device = config.device() == null ? online.getDevice() : config.device();
         NDArray array =
                 manager.zeros(online.getShape(), tracked.averageType(config.precision()), device);
-        if (config.arithmetic() == EmaConfig.Arithmetic.COMPENSATED) {
+        if (config.arithmetic() == Arithmetic.COMPENSATED) {
             NDArray carry = array.zerosLike();
             carry.attach(manager);
             carryOf.put(tracked.parameter(), carry);

@@ -7,6 +7,7 @@ import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.Every;
 import dev.penumbra.ema.schedule.StepInterval;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -63,54 +64,6 @@ public record EmaConfig(
         }
     }
 
-    /** The type of the averaged arrays. */
-    public enum Precision {
-        /** The type of the online weights, whatever it is. */
-        ONLINE,
-        /** At least float32: half-precision weights are averaged in float32. */
-        FLOAT32,
-        /** float64. */
-        FLOAT64
-    }
-
-    /**
-     * How an average \( \bar\theta \) moves by the weight \( w \) towards the online weights \(
-     * \theta \). All are the same in exact arithmetic.
-     */
-    public enum Arithmetic {
-        /**
-         * \( \bar\theta + w (\theta - \bar\theta) \), from the other end for \( w \ge 1/2 \): exact
-         * for the weights 0 and 1 and for weights that do not change, except that a negative zero
-         * may become a positive one.
-         */
-        LERP,
-        /**
-         * As {@link #LERP} with the rounding error of every step carried to the next (Kahan
-         * summation): exact to a rounding for any number of steps, for twice the memory.
-         */
-        COMPENSATED,
-        /**
-         * \( \bar\theta - w (\bar\theta - \theta) \), for the same bits as diffusers. A weight of 1
-         * is no exact copy.
-         */
-        SUBTRACTION,
-        /**
-         * \( \bar\theta + (\theta - \bar\theta) / (1 / w) \), for the same bits as torch's and
-         * mmengine's means on a CPU.
-         */
-        DIVISION
-    }
-
-    /** What happens to a step after which an online weight is infinite or not a number. */
-    public enum NonFinite {
-        /** The step leaves the averages as they are, is counted and told once in the log. */
-        SKIP,
-        /** The update throws an {@link ArithmeticException}; the averages are as they were. */
-        FAIL,
-        /** Nothing is checked. */
-        OFF
-    }
-
     /** Checks names and patterns. */
     public EmaConfig {
         rules = Collections.unmodifiableMap(new LinkedHashMap<>(rules));
@@ -156,8 +109,10 @@ public record EmaConfig(
             throw new IllegalArgumentException("alpha must be in (0, 1], got " + alpha);
         }
         StepInterval interval = new StepInterval(k);
-        return of(new Every(interval, new ConstantDecay(1 - alpha), Every.Mode.UPDATE))
-                .withWriteBack(interval);
+        return builder()
+                .setSchedule(new Every(interval, new ConstantDecay(1 - alpha), Every.Mode.UPDATE))
+                .optWriteBack(interval)
+                .build();
     }
 
     /**
@@ -171,7 +126,7 @@ public record EmaConfig(
      *     for Better Flatness and Sharpness</a>
      */
     public static EmaConfig switchEma(AveragingRule rule, long every) {
-        return of(rule).withWriteBack(new StepInterval(every));
+        return builder().setSchedule(rule).optWriteBack(new StepInterval(every)).build();
     }
 
     /**
@@ -181,178 +136,27 @@ public record EmaConfig(
      * @return the settings
      */
     public static EmaConfig of(Map<String, AveragingRule> rules) {
-        return new EmaConfig(
-                rules,
-                List.of(),
-                Treatments.defaults(),
-                List.of(),
-                List.of(),
-                Precision.FLOAT32,
-                Arithmetic.LERP,
-                NonFinite.SKIP,
-                null,
-                null);
+        Builder builder = builder();
+        rules.forEach(builder::setAverage);
+        return builder.build();
     }
 
     /**
-     * Returns these settings with other schedules for chosen parameters.
+     * Creates a builder.
      *
-     * @param others the groups, the first match counts
-     * @return the settings
+     * @return the builder
      */
-    public EmaConfig withGroups(Group... others) {
-        return new EmaConfig(
-                rules,
-                List.of(others),
-                treatments,
-                include,
-                exclude,
-                precision,
-                arithmetic,
-                nonFinite,
-                writeBack,
-                device);
+    public static Builder builder() {
+        return new Builder();
     }
 
     /**
-     * Returns these settings with another treatment of what is not trained.
+     * Creates a builder that begins with these settings.
      *
-     * @param others the treatments
-     * @return the settings
+     * @return the builder
      */
-    public EmaConfig withTreatments(Treatments others) {
-        return new EmaConfig(
-                rules,
-                groups,
-                others,
-                include,
-                exclude,
-                precision,
-                arithmetic,
-                nonFinite,
-                writeBack,
-                device);
-    }
-
-    /**
-     * Returns these settings with other filters of names.
-     *
-     * @param included regular expressions; empty for all
-     * @param excluded regular expressions
-     * @return the settings
-     */
-    public EmaConfig withFilters(List<String> included, List<String> excluded) {
-        return new EmaConfig(
-                rules,
-                groups,
-                treatments,
-                included,
-                excluded,
-                precision,
-                arithmetic,
-                nonFinite,
-                writeBack,
-                device);
-    }
-
-    /**
-     * Returns these settings with another type of the averaged arrays.
-     *
-     * @param other the precision
-     * @return the settings
-     */
-    public EmaConfig withPrecision(Precision other) {
-        return new EmaConfig(
-                rules,
-                groups,
-                treatments,
-                include,
-                exclude,
-                other,
-                arithmetic,
-                nonFinite,
-                writeBack,
-                device);
-    }
-
-    /**
-     * Returns these settings with another way to move.
-     *
-     * @param other the arithmetic
-     * @return the settings
-     */
-    public EmaConfig withArithmetic(Arithmetic other) {
-        return new EmaConfig(
-                rules,
-                groups,
-                treatments,
-                include,
-                exclude,
-                precision,
-                other,
-                nonFinite,
-                writeBack,
-                device);
-    }
-
-    /**
-     * Returns these settings with another treatment of weights that are not finite.
-     *
-     * @param other the policy
-     * @return the settings
-     */
-    public EmaConfig withNonFinite(NonFinite other) {
-        return new EmaConfig(
-                rules,
-                groups,
-                treatments,
-                include,
-                exclude,
-                precision,
-                arithmetic,
-                other,
-                writeBack,
-                device);
-    }
-
-    /**
-     * Returns these settings with the averages on a device.
-     *
-     * @param other the device; null is where the online weights live
-     * @return the settings
-     */
-    public EmaConfig withDevice(@Nullable Device other) {
-        return new EmaConfig(
-                rules,
-                groups,
-                treatments,
-                include,
-                exclude,
-                precision,
-                arithmetic,
-                nonFinite,
-                writeBack,
-                other);
-    }
-
-    /**
-     * Returns these settings with a main average that replaces the trained weights at some steps.
-     *
-     * @param steps the steps after which it does; null for never
-     * @return the settings
-     */
-    public EmaConfig withWriteBack(@Nullable StepInterval steps) {
-        return new EmaConfig(
-                rules,
-                groups,
-                treatments,
-                include,
-                exclude,
-                precision,
-                arithmetic,
-                nonFinite,
-                steps,
-                device);
+    public Builder toBuilder() {
+        return new Builder().setConfig(this);
     }
 
     /** Tells whether the filters let a name be averaged. */
@@ -393,6 +197,260 @@ public record EmaConfig(
         } catch (PatternSyntaxException e) {
             throw new IllegalArgumentException(
                     list + " must be regular expressions, got " + pattern, e);
+        }
+    }
+
+    /**
+     * What every builder of averages has.
+     *
+     * @param <T> the type of the builder
+     */
+    public abstract static class BaseBuilder<T extends BaseBuilder<T>> {
+
+        private final Map<String, AveragingRule> rules = new LinkedHashMap<>();
+        private final List<EmaConfig.Group> groups = new ArrayList<>();
+        private Treatments treatments = Treatments.defaults();
+        private final List<String> include = new ArrayList<>();
+        private final List<String> exclude = new ArrayList<>();
+        private Precision precision = Precision.FLOAT32;
+        private Arithmetic arithmetic = Arithmetic.LERP;
+        private NonFinite nonFinite = NonFinite.SKIP;
+        private @Nullable StepInterval writeBack;
+        private @Nullable Device device;
+
+        BaseBuilder() {}
+
+        abstract T self();
+
+        /**
+         * Sets the rule of the only average, which is named {@value EmaConfig#MAIN}.
+         *
+         * @param rule the decay at each step
+         * @return this builder
+         */
+        public T setSchedule(AveragingRule rule) {
+            return setAverage(MAIN, rule);
+        }
+
+        /**
+         * Sets the rule of an average; call it once for each. The first one is the main average.
+         * All are moved in one pass over the online weights.
+         *
+         * @param name the name: letters, digits, '.', '_' and '-'
+         * @param rule the decay at each step
+         * @return this builder
+         * @throws IllegalArgumentException if there is an average of that name
+         */
+        public T setAverage(String name, AveragingRule rule) {
+            if (rules.putIfAbsent(name, Objects.requireNonNull(rule, "rule")) != null) {
+                throw new IllegalArgumentException(
+                        "names of averages must differ, got '" + name + "' twice");
+            }
+            return self();
+        }
+
+        /**
+         * Takes all settings of the averages from an object, in place of what was set before.
+         *
+         * @param config the settings
+         * @return this builder
+         */
+        public T setConfig(EmaConfig config) {
+            rules.clear();
+            rules.putAll(config.rules());
+            groups.clear();
+            groups.addAll(config.groups());
+            treatments = config.treatments();
+            include.clear();
+            include.addAll(config.include());
+            exclude.clear();
+            exclude.addAll(config.exclude());
+            precision = config.precision();
+            arithmetic = config.arithmetic();
+            nonFinite = config.nonFinite();
+            writeBack = config.writeBack();
+            device = config.device();
+            return self();
+        }
+
+        /**
+         * Gives parameters whose name contains a match of a pattern another schedule, in every
+         * average. The first pattern that matches counts. Default: all follow the rule of the
+         * average.
+         *
+         * @param pattern a regular expression
+         * @param schedule the decay at each step
+         * @return this builder
+         */
+        public T optGroup(String pattern, DecaySchedule schedule) {
+            groups.add(new Group(pattern, schedule));
+            return self();
+        }
+
+        /**
+         * Sets what happens to running statistics. Default: they are averaged.
+         *
+         * @param treatment the treatment
+         * @return this builder
+         */
+        public T optStatistics(Treatments.Treatment treatment) {
+            treatments = new Treatments(treatment, treatments.frozen(), treatments.otherBuffers());
+            return self();
+        }
+
+        /**
+         * Sets what happens to frozen parameters. Default: they are copied.
+         *
+         * @param treatment the treatment, AVERAGE or COPY
+         * @return this builder
+         */
+        public T optFrozen(Treatments.Treatment treatment) {
+            treatments =
+                    new Treatments(treatments.statistics(), treatment, treatments.otherBuffers());
+            return self();
+        }
+
+        /**
+         * Sets what happens to buffers other than running statistics. Default: they are copied.
+         *
+         * @param treatment the treatment, AVERAGE or COPY
+         * @return this builder
+         */
+        public T optOtherBuffers(Treatments.Treatment treatment) {
+            treatments = new Treatments(treatments.statistics(), treatments.frozen(), treatment);
+            return self();
+        }
+
+        /**
+         * Sets what happens to everything that is not trained at once.
+         *
+         * @param treatments the treatments
+         * @return this builder
+         */
+        public T optTreatments(Treatments treatments) {
+            this.treatments = Objects.requireNonNull(treatments, "treatments");
+            return self();
+        }
+
+        /**
+         * Averages only parameters whose name contains a match of one of these patterns; the others
+         * are copied. Default: all.
+         *
+         * @param patterns regular expressions
+         * @return this builder
+         */
+        public T optInclude(String... patterns) {
+            include.addAll(List.of(patterns));
+            return self();
+        }
+
+        /**
+         * Copies parameters whose name contains a match of one of these patterns. Default: none.
+         *
+         * @param patterns regular expressions
+         * @return this builder
+         */
+        public T optExclude(String... patterns) {
+            exclude.addAll(List.of(patterns));
+            return self();
+        }
+
+        /**
+         * Sets the type of the averaged arrays. Default: at least float32.
+         *
+         * @param precision the precision
+         * @return this builder
+         */
+        public T optPrecision(Precision precision) {
+            this.precision = Objects.requireNonNull(precision, "precision");
+            return self();
+        }
+
+        /**
+         * Sets how an average moves. Default: by linear interpolation.
+         *
+         * @param arithmetic the arithmetic
+         * @return this builder
+         */
+        public T optArithmetic(Arithmetic arithmetic) {
+            this.arithmetic = Objects.requireNonNull(arithmetic, "arithmetic");
+            return self();
+        }
+
+        /**
+         * Sets what happens to a step after which a weight is infinite or not a number. Default: it
+         * is skipped.
+         *
+         * @param nonFinite the policy
+         * @return this builder
+         */
+        public T optNonFinite(NonFinite nonFinite) {
+            this.nonFinite = Objects.requireNonNull(nonFinite, "nonFinite");
+            return self();
+        }
+
+        /**
+         * Replaces the trained weights by the main average after some steps, as Switch-EMA does;
+         * this is the one option that changes the training. Default: never.
+         *
+         * @param steps the steps; null for never
+         * @return this builder
+         * @see EmaConfig#switchEma
+         * @see EmaConfig#lookahead
+         */
+        public T optWriteBack(@Nullable StepInterval steps) {
+            writeBack = steps;
+            return self();
+        }
+
+        /**
+         * Sets where the averages live. Default: beside the online weights.
+         *
+         * @param device the device; null is beside the online weights
+         * @return this builder
+         */
+        public T optDevice(@Nullable Device device) {
+            this.device = device;
+            return self();
+        }
+
+        EmaConfig config() {
+            if (rules.isEmpty()) {
+                throw new IllegalArgumentException("schedule must be set, got null");
+            }
+            return new EmaConfig(
+                    rules,
+                    groups,
+                    treatments,
+                    include,
+                    exclude,
+                    precision,
+                    arithmetic,
+                    nonFinite,
+                    writeBack,
+                    device);
+        }
+    }
+
+    /** The builder of {@link EmaConfig}. */
+    public static final class Builder extends BaseBuilder<Builder> {
+
+        private Builder() {}
+
+        @Override
+        Builder self() {
+            return this;
+        }
+
+        /**
+         * Builds the settings.
+         *
+         * @return the settings
+         * @throws IllegalArgumentException if no schedule is set or a pattern is not a regular
+         *     expression
+         */
+        public EmaConfig build() {
+            return config();
         }
     }
 }

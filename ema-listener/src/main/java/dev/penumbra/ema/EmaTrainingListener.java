@@ -60,9 +60,9 @@ import org.slf4j.LoggerFactory;
  * <p>The listener learns of the step from {@link OptimizerSteps}, so every step of every trainer
  * that was made with it counts once, however many batches its gradients come from, whatever metrics
  * the trainer has, and also when several trainers of the model take steps in turn. Online weights
- * are never written, unless {@link EmaTrainingListenerBuilder#optWriteBack} says so. Only a loop
- * that moves the weights without {@code trainer.step()} calls {@link #start} before its first step
- * and {@link #update} after each one.
+ * are never written, unless {@link EmaConfig.BaseBuilder#optWriteBack} says so. Only a loop that
+ * moves the weights without {@code trainer.step()} calls {@link #start} before its first step and
+ * {@link #update} after each one.
  *
  * <p>The average starts as a copy of the weights before the first step, however they came there.
  * Weights that are initialized again, as for the next fold of a cross-validation, start anew: see

@@ -6,7 +6,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Parameter;
-import dev.penumbra.ema.EmaConfig.NonFinite;
 import dev.penumbra.state.Stateful;
 import dev.penumbra.torch.FiniteCheck;
 import java.util.ArrayDeque;

@@ -40,7 +40,7 @@ record TrackedParameter(
     }
 
     /** The type of the average under a precision. */
-    DataType averageType(EmaConfig.Precision precision) {
+    DataType averageType(Precision precision) {
         DataType online = online().getDataType();
         if (!online.isFloating()) {
             return online;

@@ -6,7 +6,6 @@ import ai.djl.training.Trainer;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.training.evaluator.Evaluator;
 import ai.djl.translate.TranslateException;
-import dev.penumbra.ema.EmaConfig.NonFinite;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.StepInterval;
@@ -164,8 +163,8 @@ public final class WeightAverages implements AutoCloseable {
     private void move(StepWeights[] weights, BitSet active) {
         // Carried errors are not lost, and what float64 loses is too little to matter.
         if ((step + 1) % STALL_CHECK_STEPS == 0
-                && config.arithmetic() != EmaConfig.Arithmetic.COMPENSATED
-                && config.precision() != EmaConfig.Precision.FLOAT64) {
+                && config.arithmetic() != Arithmetic.COMPENSATED
+                && config.precision() != Precision.FLOAT64) {
             active.stream().forEach(i -> warnIfStalled(i, weights[i].common()));
         }
         parameters.engine().update(weights, active);

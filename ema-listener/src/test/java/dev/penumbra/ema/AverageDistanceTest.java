@@ -7,9 +7,7 @@ import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Parameter;
-import dev.penumbra.ema.EmaConfig.Precision;
 import dev.penumbra.ema.schedule.ConstantDecay;
-import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -20,9 +18,12 @@ final class AverageDistanceTest {
     @EnumSource
     void distance_isThatOfTrainedWeightsOfAllTypes(Precision precision) {
         EmaConfig config =
-                EmaConfig.of(new ConstantDecay(0.5))
-                        .withPrecision(precision)
-                        .withFilters(List.of(), List.of("left"));
+                EmaConfig.of(new ConstantDecay(0.5)).toBuilder()
+                        .optPrecision(precision)
+                        .build()
+                        .toBuilder()
+                        .optExclude("left")
+                        .build();
         try (Model model = ArrayBlock.model()) {
             Parameter single = ArrayBlock.weight(model, "single", 0, 0);
             NDArray zero = model.getNDManager().zeros(single.getArray().getShape());

@@ -183,19 +183,22 @@ final class AverageMemoryTest {
         }
     }
 
-    private static EmaConfig several(EmaConfig.Arithmetic arithmetic) {
+    private static EmaConfig several(Arithmetic arithmetic) {
         Map<String, AveragingRule> rules = new LinkedHashMap<>();
         rules.put("slow", new ConstantDecay(0.9));
         rules.put("resting", Every.of(2, new ConstantDecay(0.5)));
         rules.put("mean", new ArithmeticMean());
-        return EmaConfig.of(rules)
-                .withGroups(new EmaConfig.Group("bias", new ConstantDecay(0.5)))
-                .withArithmetic(arithmetic);
+        return EmaConfig.of(rules).toBuilder()
+                .optGroup("bias", new ConstantDecay(0.5))
+                .build()
+                .toBuilder()
+                .optArithmetic(arithmetic)
+                .build();
     }
 
     @ParameterizedTest
     @EnumSource
-    void updates_ofSeveralAverages(EmaConfig.Arithmetic arithmetic) {
+    void updates_ofSeveralAverages(Arithmetic arithmetic) {
         try (Model model = Weights.initialized();
                 WeightAverages averages = WeightAverages.of(model, several(arithmetic))) {
             averages.update();
@@ -205,7 +208,7 @@ final class AverageMemoryTest {
 
     @Test
     void updates_ofSeveralAveragesThatBuildListsAnew() {
-        EmaConfig config = several(EmaConfig.Arithmetic.COMPENSATED);
+        EmaConfig config = several(Arithmetic.COMPENSATED);
         try (Model model = Weights.initialized();
                 WeightAverages averages = WeightAverages.of(model, config)) {
             Parameter bias = model.getBlock().getParameters().get("05Linear_bias");
@@ -234,7 +237,8 @@ final class AverageMemoryTest {
         try (Model model = Weights.initialized();
                 WeightAverage average =
                         WeightAverage.of(
-                                model, CONFIG.withPrecision(EmaConfig.Precision.FLOAT64))) {
+                                model,
+                                CONFIG.toBuilder().optPrecision(Precision.FLOAT64).build())) {
             average.update();
             assertFlat(model, 3000, average::stalledShare);
         }
@@ -242,7 +246,7 @@ final class AverageMemoryTest {
 
     @Test
     void blends() {
-        EmaConfig config = several(EmaConfig.Arithmetic.LERP);
+        EmaConfig config = several(Arithmetic.LERP);
         try (Model model = Weights.initialized();
                 WeightAverages averages = WeightAverages.of(model, config)) {
             averages.update();

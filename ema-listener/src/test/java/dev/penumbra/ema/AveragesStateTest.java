@@ -6,9 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import ai.djl.Device;
 import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
-import dev.penumbra.ema.EmaConfig.Arithmetic;
-import dev.penumbra.ema.EmaConfig.NonFinite;
-import dev.penumbra.ema.EmaConfig.Precision;
 import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.StepInterval;
@@ -65,27 +62,51 @@ final class AveragesStateTest {
         try (Model model = ArrayBlock.model()) {
             ArrayBlock.weight(model, "a", 1);
             assertEquals(List.of(), differences(model, CONFIG, CONFIG));
-            assertEquals(List.of(), differences(model, CONFIG, CONFIG.withDevice(Device.cpu())));
+            assertEquals(
+                    List.of(),
+                    differences(model, CONFIG, CONFIG.toBuilder().optDevice(Device.cpu()).build()));
             assertEquals(
                     List.of("arithmetic must be DIVISION, got LERP"),
-                    differences(model, CONFIG, CONFIG.withArithmetic(Arithmetic.DIVISION)));
+                    differences(
+                            model,
+                            CONFIG,
+                            CONFIG.toBuilder().optArithmetic(Arithmetic.DIVISION).build()));
             assertEquals(
                     List.of("non_finite must be OFF, got SKIP"),
-                    differences(model, CONFIG, CONFIG.withNonFinite(NonFinite.OFF)));
+                    differences(
+                            model, CONFIG, CONFIG.toBuilder().optNonFinite(NonFinite.OFF).build()));
             assertEquals(
                     List.of("include must be [x], got []", "exclude must be [y], got []"),
-                    differences(model, CONFIG, CONFIG.withFilters(List.of("x"), List.of("y"))));
+                    differences(
+                            model,
+                            CONFIG,
+                            CONFIG.toBuilder().optInclude("x").optExclude("y").build()));
             assertEquals(
                     List.of("write_back must be null, got StepInterval[every=3, first=3]"),
-                    differences(model, CONFIG.withWriteBack(new StepInterval(3)), CONFIG));
+                    differences(
+                            model,
+                            CONFIG.toBuilder().optWriteBack(new StepInterval(3)).build(),
+                            CONFIG));
+        }
+    }
+
+    @Test
+    void treatmentsGroupsAndRules_mustBeTheSame() {
+        try (Model model = ArrayBlock.model()) {
+            ArrayBlock.weight(model, "a", 1);
             Treatments copied = Treatments.ofStatistics(Treatment.COPY);
             assertEquals(
                     List.of("treatments must be " + copied + ", got " + Treatments.defaults()),
-                    differences(model, CONFIG, CONFIG.withTreatments(copied)));
+                    differences(model, CONFIG, CONFIG.toBuilder().optTreatments(copied).build()));
             EmaConfig.Group group = new EmaConfig.Group("a", new ConstantDecay(0.1));
             assertEquals(
                     List.of("groups must be [" + group + "], got []"),
-                    differences(model, CONFIG, CONFIG.withGroups(group)));
+                    differences(
+                            model,
+                            CONFIG,
+                            CONFIG.toBuilder()
+                                    .optGroup(group.pattern(), group.schedule())
+                                    .build()));
             assertEquals(
                     List.of(
                             "average/rule must be {\"type\":\"ConstantDecay\",\"decay\":0.9}, got"
@@ -102,12 +123,18 @@ final class AveragesStateTest {
                     List.of(
                             "precision must be FLOAT64, got FLOAT32",
                             "array 'average/a' must be (1) of F64, got (1) of F32"),
-                    differences(model, CONFIG, CONFIG.withPrecision(Precision.FLOAT64)));
+                    differences(
+                            model,
+                            CONFIG,
+                            CONFIG.toBuilder().optPrecision(Precision.FLOAT64).build()));
             assertEquals(
                     List.of(
                             "arithmetic must be COMPENSATED, got LERP",
                             "array 'average/a/carry' must be (1) of F32, got none"),
-                    differences(model, CONFIG, CONFIG.withArithmetic(Arithmetic.COMPENSATED)));
+                    differences(
+                            model,
+                            CONFIG,
+                            CONFIG.toBuilder().optArithmetic(Arithmetic.COMPENSATED).build()));
             List<String> renamed =
                     differences(
                             model, CONFIG, EmaConfig.of(Map.of("other", new ConstantDecay(0.5))));

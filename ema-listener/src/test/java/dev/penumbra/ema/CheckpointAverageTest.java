@@ -235,7 +235,7 @@ final class CheckpointAverageTest {
                                     seen.add(weights);
                                     throw new IOException("no data");
                                 }));
-        assertFalse(seen.get(0).manager().isOpen());
+        assertFalse(seen.get(0).memory().manager().isOpen());
     }
 
     @Test

@@ -101,7 +101,7 @@ final class CheckpointFileTest {
     void load_keepsNothingButTheValues() throws Exception {
         Path file = directory.resolve("saved-0000.params");
         try (ModelWeights weights = CheckpointFile.load(model, file)) {
-            assertEquals(6, weights.manager().getManagedArrays().size());
+            assertEquals(6, weights.memory().manager().getManagedArrays().size());
         }
     }
 

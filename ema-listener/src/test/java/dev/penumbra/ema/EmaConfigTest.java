@@ -30,9 +30,9 @@ final class EmaConfigTest {
                 new Treatments(Treatment.AVERAGE, Treatment.COPY, Treatment.COPY),
                 config.treatments());
         assertEquals(List.of(), config.groups());
-        assertEquals(EmaConfig.Precision.FLOAT32, config.precision());
-        assertEquals(EmaConfig.Arithmetic.LERP, config.arithmetic());
-        assertEquals(EmaConfig.NonFinite.SKIP, config.nonFinite());
+        assertEquals(Precision.FLOAT32, config.precision());
+        assertEquals(Arithmetic.LERP, config.arithmetic());
+        assertEquals(NonFinite.SKIP, config.nonFinite());
         assertEquals(List.of(), config.include());
         assertEquals(List.of(), config.exclude());
         assertNull(config.device());

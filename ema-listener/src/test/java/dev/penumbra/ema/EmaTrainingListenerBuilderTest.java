@@ -7,10 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.djl.Device;
-import dev.penumbra.ema.EmaConfig.Arithmetic;
-import dev.penumbra.ema.EmaConfig.Group;
-import dev.penumbra.ema.EmaConfig.NonFinite;
-import dev.penumbra.ema.EmaConfig.Precision;
 import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.ArithmeticMean;
 import dev.penumbra.ema.schedule.AveragingRule;
@@ -46,16 +42,32 @@ final class EmaTrainingListenerBuilderTest {
         Map<String, AveragingRule> rules = new LinkedHashMap<>();
         rules.put("fast", HALF);
         rules.put("mean", new ArithmeticMean());
-        return EmaConfig.of(rules)
-                .withGroups(new Group("bias", new ConstantDecay(0.25)))
-                .withTreatments(
+        return EmaConfig.of(rules).toBuilder()
+                .optGroup("bias", new ConstantDecay(0.25))
+                .build()
+                .toBuilder()
+                .optTreatments(
                         new Treatments(Treatment.RECOMPUTE, Treatment.AVERAGE, Treatment.AVERAGE))
-                .withFilters(List.of("a", "b"), List.of("c"))
-                .withPrecision(Precision.FLOAT64)
-                .withArithmetic(Arithmetic.COMPENSATED)
-                .withNonFinite(NonFinite.FAIL)
-                .withWriteBack(new StepInterval(5))
-                .withDevice(Device.cpu());
+                .build()
+                .toBuilder()
+                .optInclude("a", "b")
+                .optExclude("c")
+                .build()
+                .toBuilder()
+                .optPrecision(Precision.FLOAT64)
+                .build()
+                .toBuilder()
+                .optArithmetic(Arithmetic.COMPENSATED)
+                .build()
+                .toBuilder()
+                .optNonFinite(NonFinite.FAIL)
+                .build()
+                .toBuilder()
+                .optWriteBack(new StepInterval(5))
+                .build()
+                .toBuilder()
+                .optDevice(Device.cpu())
+                .build();
     }
 
     @Test

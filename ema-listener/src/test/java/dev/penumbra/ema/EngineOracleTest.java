@@ -6,9 +6,7 @@ import static org.junit.jupiter.api.Assertions.fail;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
-import dev.penumbra.ema.EmaConfig.Arithmetic;
 import dev.penumbra.ema.EmaConfig.Group;
-import dev.penumbra.ema.EmaConfig.Precision;
 import dev.penumbra.ema.RandomModel.Member;
 import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.ArithmeticMean;
@@ -84,16 +82,19 @@ final class EngineOracleTest {
                         choice[random.nextInt(2)],
                         choice[random.nextInt(2)]);
         EmaConfig config =
-                EmaConfig.of(rules)
-                        .withTreatments(treatments)
-                        .withArithmetic(arithmetic)
-                        .withPrecision(precision);
+                EmaConfig.of(rules).toBuilder().optTreatments(treatments).build().toBuilder()
+                        .optArithmetic(arithmetic)
+                        .build()
+                        .toBuilder()
+                        .optPrecision(precision)
+                        .build();
         if (random.nextBoolean()) {
             DecaySchedule even = SCHEDULES.get(random.nextInt(SCHEDULES.size()));
             DecaySchedule odd = SCHEDULES.get(random.nextInt(SCHEDULES.size()));
-            config = config.withGroups(new Group("^a\\d*[02468]_", even), new Group("^a", odd));
+            config =
+                    config.toBuilder().optGroup("^a\\d*[02468]_", even).optGroup("^a", odd).build();
         }
-        return random.nextBoolean() ? config : config.withFilters(List.of(), List.of("^b\\d*1_"));
+        return random.nextBoolean() ? config : config.toBuilder().optExclude("^b\\d*1_").build();
     }
 
     @ParameterizedTest(name = "seed {0}, {1}, {2}")
@@ -113,7 +114,7 @@ final class EngineOracleTest {
         Map<String, AveragingRule> rules = new LinkedHashMap<>();
         rules.put("first", new ConstantDecay(0.9));
         for (int count = 1; count <= 2; count++) {
-            EmaConfig config = EmaConfig.of(rules).withArithmetic(arithmetic);
+            EmaConfig config = EmaConfig.of(rules).toBuilder().optArithmetic(arithmetic).build();
             try (RandomModel random = new RandomModel(count, true);
                     WeightAverages averages = WeightAverages.of(random.model(), config)) {
                 assertFollows(random, averages, STEPS_OF_LARGE);
@@ -130,7 +131,7 @@ final class EngineOracleTest {
         rules.put("resting", new StartAfter(3, new ConstantDecay(0.9)));
         rules.put("moving", new ConstantDecay(0.75));
         rules.put("stopping", new StopAfter(2, new ConstantDecay(0.5)));
-        EmaConfig config = EmaConfig.of(rules).withArithmetic(arithmetic);
+        EmaConfig config = EmaConfig.of(rules).toBuilder().optArithmetic(arithmetic).build();
         try (RandomModel random = new RandomModel(11, false);
                 WeightAverages averages = WeightAverages.of(random.model(), config)) {
             assertFollows(random, averages, STEPS);
@@ -172,7 +173,7 @@ final class EngineOracleTest {
         Map<String, AveragingRule> rules = new LinkedHashMap<>();
         rules.put("first", new ConstantDecay(0.9));
         rules.put("second", new ConstantDecay(0.3));
-        EmaConfig config = EmaConfig.of(rules).withArithmetic(arithmetic);
+        EmaConfig config = EmaConfig.of(rules).toBuilder().optArithmetic(arithmetic).build();
         try (RandomModel random = new RandomModel(9, true);
                 WeightAverages together = WeightAverages.of(random.model(), config);
                 WeightAverage first =

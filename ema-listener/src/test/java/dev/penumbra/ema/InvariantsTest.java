@@ -22,10 +22,6 @@ import ai.djl.training.evaluator.Accuracy;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
-import dev.penumbra.ema.EmaConfig.Arithmetic;
-import dev.penumbra.ema.EmaConfig.Group;
-import dev.penumbra.ema.EmaConfig.NonFinite;
-import dev.penumbra.ema.EmaConfig.Precision;
 import dev.penumbra.ema.schedule.ArithmeticMean;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
@@ -99,7 +95,7 @@ final class InvariantsTest {
         rules.put("mean", new ArithmeticMean());
         rules.put("warmup", new InversePowerWarmup(0.9999));
         rules.put("every", Every.of(3, new ConstantDecay(0.99)));
-        EmaConfig config = EmaConfig.of(rules).withArithmetic(arithmetic);
+        EmaConfig config = EmaConfig.of(rules).toBuilder().optArithmetic(arithmetic).build();
         try (WeightAverages averages = WeightAverages.of(model, config)) {
             for (int update = 0; update < 20_000; update++) {
                 averages.update();
@@ -116,7 +112,8 @@ final class InvariantsTest {
     @EnumSource
     void constantNegativeZero_staysZero(Arithmetic arithmetic) {
         ArrayBlock.weight(model, "weight", -0f, 1);
-        EmaConfig config = EmaConfig.of(new ConstantDecay(0.9)).withArithmetic(arithmetic);
+        EmaConfig config =
+                EmaConfig.of(new ConstantDecay(0.9)).toBuilder().optArithmetic(arithmetic).build();
         try (WeightAverage average = WeightAverage.of(model, config)) {
             average.update();
             assertTrue(Weights.values(average, "weight")[0] == 0);
@@ -135,7 +132,7 @@ final class InvariantsTest {
         rules.put("copy", new ConstantDecay(0));
         rules.put("other", new ConstantDecay(0.9));
         for (int count = 1; count <= 2; count++) {
-            EmaConfig config = EmaConfig.of(rules).withArithmetic(arithmetic);
+            EmaConfig config = EmaConfig.of(rules).toBuilder().optArithmetic(arithmetic).build();
             try (WeightAverages averages = WeightAverages.of(model, config)) {
                 for (float[] values : new float[][] {special, numbers(3, 6), special}) {
                     ArrayBlock.set(weight, values);
@@ -153,7 +150,9 @@ final class InvariantsTest {
     void decayOfZero_bySubtractionIsNoExactCopy() {
         Parameter weight = ArrayBlock.weight(model, "weight", numbers(2, 1000));
         EmaConfig config =
-                EmaConfig.of(new ConstantDecay(0)).withArithmetic(Arithmetic.SUBTRACTION);
+                EmaConfig.of(new ConstantDecay(0)).toBuilder()
+                        .optArithmetic(Arithmetic.SUBTRACTION)
+                        .build();
         float[] start = numbers(2, 1000);
         float[] values = numbers(3, 1000);
         try (WeightAverage average = WeightAverage.of(model, config)) {
@@ -180,7 +179,10 @@ final class InvariantsTest {
         rules.put("resting", new StartAfter(100, new ConstantDecay(0.5)));
         rules.put("moving", new ConstantDecay(0.5));
         EmaConfig config =
-                EmaConfig.of(rules).withArithmetic(arithmetic).withNonFinite(NonFinite.OFF);
+                EmaConfig.of(rules).toBuilder()
+                        .optArithmetic(arithmetic)
+                        .optNonFinite(NonFinite.OFF)
+                        .build();
         try (WeightAverages averages = WeightAverages.of(model, config)) {
             float infinite = Float.POSITIVE_INFINITY;
             ArrayBlock.set(weight, infinite, -infinite, Float.NaN, 1);
@@ -203,10 +205,15 @@ final class InvariantsTest {
         Parameter resting = ArrayBlock.weight(model, "resting", values);
         Parameter moving = ArrayBlock.weight(model, "moving", 0);
         EmaConfig config =
-                EmaConfig.of(new ConstantDecay(0.5))
-                        .withGroups(new Group("rest", new StartAfter(100, new ConstantDecay(0.5))))
-                        .withArithmetic(arithmetic)
-                        .withNonFinite(NonFinite.OFF);
+                EmaConfig.of(new ConstantDecay(0.5)).toBuilder()
+                        .optGroup("rest", new StartAfter(100, new ConstantDecay(0.5)))
+                        .build()
+                        .toBuilder()
+                        .optArithmetic(arithmetic)
+                        .build()
+                        .toBuilder()
+                        .optNonFinite(NonFinite.OFF)
+                        .build();
         try (WeightAverage average = WeightAverage.of(model, config)) {
             ArrayBlock.set(resting, Float.POSITIVE_INFINITY, Float.NaN, 4);
             ArrayBlock.set(moving, 8);
@@ -241,9 +248,12 @@ final class InvariantsTest {
     void swapTwice_isTheIdentityForAllTypes(long seed) {
         for (Precision precision : Precision.values()) {
             EmaConfig config =
-                    EmaConfig.of(new ConstantDecay(0.7))
-                            .withArithmetic(Arithmetic.COMPENSATED)
-                            .withPrecision(precision);
+                    EmaConfig.of(new ConstantDecay(0.7)).toBuilder()
+                            .optArithmetic(Arithmetic.COMPENSATED)
+                            .build()
+                            .toBuilder()
+                            .optPrecision(precision)
+                            .build();
             try (RandomModel random = new RandomModel(seed, false);
                     WeightAverage average = WeightAverage.of(random.model(), config)) {
                 random.move();
@@ -401,7 +411,8 @@ final class InvariantsTest {
     void compensatedInterval_keepsTheHalfLife(long every, double halfLife) {
         Parameter weight = ArrayBlock.weight(model, "weight", 1);
         DecaySchedule schedule = Every.of(every, ConstantDecay.ofHalfLife(halfLife));
-        EmaConfig config = EmaConfig.of(schedule).withPrecision(Precision.FLOAT64);
+        EmaConfig config =
+                EmaConfig.of(schedule).toBuilder().optPrecision(Precision.FLOAT64).build();
         try (WeightAverage average = WeightAverage.of(model, config)) {
             ArrayBlock.set(weight, 0);
             double left = 1;
@@ -421,7 +432,9 @@ final class InvariantsTest {
         Parameter weight = ArrayBlock.weight(model, "weight", 1000, 1000);
         ArrayBlock.weight(model, "other", 0);
         EmaConfig config =
-                EmaConfig.of(new ConstantDecay(0.9999)).withArithmetic(Arithmetic.COMPENSATED);
+                EmaConfig.of(new ConstantDecay(0.9999)).toBuilder()
+                        .optArithmetic(Arithmetic.COMPENSATED)
+                        .build();
         try (WeightAverage average = WeightAverage.of(model, config)) {
             ArrayBlock.set(weight, 1000.3f, 999.4f);
             for (int update = 0; update < 10; update++) {

@@ -9,7 +9,6 @@ import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Parameter;
-import dev.penumbra.ema.EmaConfig.NonFinite;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -181,7 +180,8 @@ final class LatestAverageTest {
             Parameter weight = ArrayBlock.weight(model, "a", 1);
             String message = "'a' must be finite, got an infinite value or NaN";
             try (WeightAverages failing =
-                    WeightAverages.of(model, CONFIG.withNonFinite(NonFinite.FAIL))) {
+                    WeightAverages.of(
+                            model, CONFIG.toBuilder().optNonFinite(NonFinite.FAIL).build())) {
                 ArrayBlock.set(weight, Float.NaN);
                 Exception e =
                         assertThrows(ArithmeticException.class, () -> latest.afterStep(failing));
@@ -191,7 +191,8 @@ final class LatestAverageTest {
             assertEquals(message, e.getMessage());
             assertEquals(0, latest.size());
             try (WeightAverages taking =
-                    WeightAverages.of(model, CONFIG.withNonFinite(NonFinite.OFF))) {
+                    WeightAverages.of(
+                            model, CONFIG.toBuilder().optNonFinite(NonFinite.OFF).build())) {
                 latest.afterStep(taking);
             }
             assertEquals(1, latest.size());
@@ -235,9 +236,11 @@ final class LatestAverageTest {
         try (Model model = Weights.initialized()) {
             LatestAverage latest = new LatestAverage(2, 5);
             latest.take(model);
-            int arrays = model.getNDManager().getManagedArrays().size();
+            ModelWeights snapshot = latest.snapshots().element();
             latest.close();
-            assertEquals(arrays - 8, model.getNDManager().getManagedArrays().size());
+            assertEquals(
+                    "The set of weights is closed",
+                    assertThrows(IllegalStateException.class, snapshot::arrays).getMessage());
             assertEquals(
                     "The average is closed",
                     assertThrows(IllegalStateException.class, latest::weights).getMessage());

@@ -23,8 +23,6 @@ import ai.djl.training.GradientCollector;
 import ai.djl.training.Trainer;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
-import dev.penumbra.ema.EmaConfig.Arithmetic;
-import dev.penumbra.ema.EmaConfig.NonFinite;
 import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
@@ -219,7 +217,7 @@ final class NonFiniteTest {
     }
 
     private static EmaConfig config(NonFinite policy) {
-        return EmaConfig.of(new ConstantDecay(0.5)).withNonFinite(policy);
+        return EmaConfig.of(new ConstantDecay(0.5)).toBuilder().optNonFinite(policy).build();
     }
 
     @Test
@@ -299,7 +297,7 @@ final class NonFiniteTest {
     void off_letsItIn(Arithmetic arithmetic) {
         try (Model model = ArrayBlock.model()) {
             Parameter weight = ArrayBlock.weight(model, "weight", 1, 2);
-            EmaConfig config = config(NonFinite.OFF).withArithmetic(arithmetic);
+            EmaConfig config = config(NonFinite.OFF).toBuilder().optArithmetic(arithmetic).build();
             try (WeightAverages averages = WeightAverages.of(model, config)) {
                 ArrayBlock.set(weight, Float.NaN, 4);
                 averages.update();
@@ -329,9 +327,14 @@ final class NonFiniteTest {
                 boolean trained = type == Parameter.Type.WEIGHT;
                 Parameter other = ArrayBlock.add(model, "other", type, start, trained);
                 EmaConfig config =
-                        config(NonFinite.SKIP)
-                                .withTreatments(Treatments.ofStatistics(treatment))
-                                .withFilters(List.of(), trained ? List.of("other") : List.of());
+                        config(NonFinite.SKIP).toBuilder()
+                                .optTreatments(Treatments.ofStatistics(treatment))
+                                .build()
+                                .toBuilder()
+                                .optExclude(
+                                        (trained ? List.of("other") : List.of())
+                                                .toArray(String[]::new))
+                                .build();
                 try (WeightAverages averages = WeightAverages.of(model, config)) {
                     ArrayBlock.set(weight, 8);
                     ArrayBlock.set(other, 1, Float.NaN);
@@ -411,7 +414,7 @@ final class NonFiniteTest {
     @MethodSource("gradientRules")
     void badGradient_skipsTheStep(AveragingRule rule) {
         for (NonFinite policy : NonFinite.values()) {
-            try (Run run = new Run(5, EmaConfig.of(rule).withNonFinite(policy));
+            try (Run run = new Run(5, EmaConfig.of(rule).toBuilder().optNonFinite(policy).build());
                     LogCapture log = LogCapture.of(WeightAverages.class)) {
                 run.step(null);
                 Map<String, ByteBuffer> before = Weights.averaged(run.ema.average());

@@ -17,8 +17,6 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
-import dev.penumbra.ema.EmaConfig.Arithmetic;
-import dev.penumbra.ema.EmaConfig.Precision;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.PeerSchedules;
@@ -26,7 +24,6 @@ import dev.penumbra.ema.schedule.StopAfter;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.AfterEach;
@@ -57,8 +54,9 @@ final class PortedFromDiffusersTest {
 
     /** The settings of diffusers, in its arithmetic or in ours. */
     private static EmaConfig diffusers(double decay, Arithmetic arithmetic) {
-        return EmaConfig.of(PeerSchedules.diffusers(decay, 0, 0, false, 1, 2.0 / 3))
-                .withArithmetic(arithmetic);
+        return EmaConfig.of(PeerSchedules.diffusers(decay, 0, 0, false, 1, 2.0 / 3)).toBuilder()
+                .optArithmetic(arithmetic)
+                .build();
     }
 
     /** diffusers test_optimization_steps_updated: 1 after a step, 3 after two more. */
@@ -275,7 +273,7 @@ final class PortedFromDiffusersTest {
     @Test
     void chosenParameters_areAveraged() {
         EmaConfig config =
-                EmaConfig.of(new ConstantDecay(0.5)).withFilters(List.of("Linear"), List.of());
+                EmaConfig.of(new ConstantDecay(0.5)).toBuilder().optInclude("Linear").build();
         try (WeightAverage average = WeightAverage.of(model, config)) {
             Map<String, ByteBuffer> start = Weights.averaged(average);
             Weights.move(model, 2);
@@ -316,7 +314,10 @@ final class PortedFromDiffusersTest {
                 model.getNDManager().create(new float[] {1, 2}).toType(DataType.FLOAT16, true);
         try (Model half = ArrayBlock.model()) {
             Parameter weight = ArrayBlock.add(half, "weight", Parameter.Type.WEIGHT, halves, true);
-            EmaConfig config = EmaConfig.of(new ConstantDecay(0.5)).withPrecision(precision);
+            EmaConfig config =
+                    EmaConfig.of(new ConstantDecay(0.5)).toBuilder()
+                            .optPrecision(precision)
+                            .build();
             try (WeightAverage average = WeightAverage.of(half, config)) {
                 ArrayBlock.set(weight, 2, 4);
                 average.update();

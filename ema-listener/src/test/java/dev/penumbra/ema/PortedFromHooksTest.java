@@ -19,7 +19,6 @@ import ai.djl.training.dataset.ArrayDataset;
 import ai.djl.training.dataset.Batch;
 import ai.djl.training.listener.TrainingListenerAdapter;
 import ai.djl.training.loss.Loss;
-import dev.penumbra.ema.EmaConfig.Arithmetic;
 import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
@@ -324,8 +323,9 @@ final class PortedFromHooksTest {
             Parameter batches =
                     ArrayBlock.add(model, "batches", Parameter.Type.OTHER, count, false);
             EmaConfig config =
-                    EmaConfig.of(PeerSchedules.ignite(0.5, null, null))
-                            .withTreatments(new Treatments(treatment, treatment, treatment));
+                    EmaConfig.of(PeerSchedules.ignite(0.5, null, null)).toBuilder()
+                            .optTreatments(new Treatments(treatment, treatment, treatment))
+                            .build();
             try (WeightAverage average = WeightAverage.of(model, config)) {
                 ArrayBlock.set(mean, 8);
                 ArrayBlock.set(batches, model.getNDManager().create(new long[] {7}));

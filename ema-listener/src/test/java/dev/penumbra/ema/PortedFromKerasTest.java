@@ -29,7 +29,6 @@ import dev.penumbra.ema.schedule.StepInterval;
 import dev.penumbra.torch.SafeL2Loss;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -60,8 +59,9 @@ final class PortedFromKerasTest {
     @Test
     void average_replacesTheWeightsAtIntervals() {
         EmaConfig config =
-                EmaConfig.of(PeerSchedules.keras(0.9))
-                        .withWriteBack(PeerSchedules.kerasOverwrites(3));
+                EmaConfig.of(PeerSchedules.keras(0.9)).toBuilder()
+                        .optWriteBack(PeerSchedules.kerasOverwrites(3))
+                        .build();
         try (SmallAverage average = new SmallAverage(config, 3, 4)) {
             assertStep(average, -1, new float[] {2, 3}, new float[] {2, 3});
             assertStep(average, -1, new float[] {1.9f, 2.9f}, new float[] {1, 2});
@@ -155,8 +155,9 @@ final class PortedFromKerasTest {
     void swap_changesTheAveragedGroupOnly() {
         try (Model model = Weights.initialized()) {
             EmaConfig config =
-                    EmaConfig.of(new ConstantDecay(0.5))
-                            .withFilters(List.of("^05Linear"), List.of());
+                    EmaConfig.of(new ConstantDecay(0.5)).toBuilder()
+                            .optInclude("^05Linear")
+                            .build();
             try (WeightAverage average = WeightAverage.of(model, config)) {
                 Weights.move(model, 2);
                 average.update();

@@ -110,10 +110,11 @@ final class PortedFromTorchTest {
     @ValueSource(booleans = {true, false})
     void averagedModelExponential_isTheRecurrence(boolean useBuffers) {
         EmaConfig config =
-                EmaConfig.of(PeerSchedules.torchEma(0.9))
-                        .withTreatments(
+                EmaConfig.of(PeerSchedules.torchEma(0.9)).toBuilder()
+                        .optTreatments(
                                 Treatments.ofStatistics(
-                                        useBuffers ? Treatment.AVERAGE : Treatment.COPY));
+                                        useBuffers ? Treatment.AVERAGE : Treatment.COPY))
+                        .build();
         Map<String, double[]> state = new LinkedHashMap<>();
         try (Model model = Weights.initialized();
                 WeightAverage average = WeightAverage.of(model, config)) {

@@ -34,8 +34,9 @@ import org.junit.jupiter.api.io.TempDir;
 final class RecomputedAverageTest {
 
     private static final EmaConfig CONFIG =
-            EmaConfig.of(new ConstantDecay(0.5))
-                    .withTreatments(Treatments.ofStatistics(Treatment.RECOMPUTE));
+            EmaConfig.of(new ConstantDecay(0.5)).toBuilder()
+                    .optTreatments(Treatments.ofStatistics(Treatment.RECOMPUTE))
+                    .build();
 
     @TempDir private Path directory;
 

@@ -2,7 +2,6 @@
 package dev.penumbra.ema;
 
 import ai.djl.ndarray.types.DataType;
-import dev.penumbra.ema.EmaConfig.Arithmetic;
 
 /**
  * One step of an average of one number in plain Java, each operation rounded to the type.

@@ -249,7 +249,9 @@ final class RunningStatisticsTest {
     @Test
     void float64Average_keepsItsDigits() {
         EmaConfig config =
-                EmaConfig.of(new ConstantDecay(0.5)).withPrecision(EmaConfig.Precision.FLOAT64);
+                EmaConfig.of(new ConstantDecay(0.5)).toBuilder()
+                        .optPrecision(Precision.FLOAT64)
+                        .build();
         try (Model model = dense(BatchNorm.builder().build());
                 WeightAverage average = WeightAverage.of(model, config)) {
             average.update();

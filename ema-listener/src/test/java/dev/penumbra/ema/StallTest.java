@@ -5,8 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import dev.penumbra.ema.EmaConfig.Arithmetic;
-import dev.penumbra.ema.EmaConfig.Precision;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -49,9 +47,12 @@ final class StallTest {
     @CsvSource({"COMPENSATED, FLOAT32", "LERP, FLOAT64"})
     void exactAverages_areNotTold(Arithmetic arithmetic, Precision precision) throws Exception {
         EmaConfig config =
-                EmaConfig.of(new ConstantDecay(0.99999))
-                        .withArithmetic(arithmetic)
-                        .withPrecision(precision);
+                EmaConfig.of(new ConstantDecay(0.99999)).toBuilder()
+                        .optArithmetic(arithmetic)
+                        .build()
+                        .toBuilder()
+                        .optPrecision(precision)
+                        .build();
         assertEquals(List.of(), run(config, 1.001f, 1.001f, 1.001f));
     }
 
@@ -71,7 +72,8 @@ final class StallTest {
         assertEquals(
                 "'weight' must be finite for an average to start, got an infinite value or NaN",
                 e.getMessage());
-        new SmallAverage(config.withNonFinite(EmaConfig.NonFinite.OFF), 1, Float.NaN).close();
+        new SmallAverage(config.toBuilder().optNonFinite(NonFinite.OFF).build(), 1, Float.NaN)
+                .close();
     }
 
     @Test

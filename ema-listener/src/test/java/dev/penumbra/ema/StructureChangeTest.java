@@ -17,8 +17,6 @@ import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.nn.norm.BatchNorm;
 import ai.djl.training.ParameterStore;
-import dev.penumbra.ema.EmaConfig.Arithmetic;
-import dev.penumbra.ema.EmaConfig.Group;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import java.nio.ByteBuffer;
@@ -68,7 +66,7 @@ final class StructureChangeTest {
         Map<String, AveragingRule> rules = new LinkedHashMap<>();
         rules.put("slow", new ConstantDecay(0.75));
         rules.put("fast", new ConstantDecay(0.5));
-        return EmaConfig.of(rules).withArithmetic(arithmetic);
+        return EmaConfig.of(rules).toBuilder().optArithmetic(arithmetic).build();
     }
 
     /** Moves each parameter by numbers of its own, whatever else the model has. */
@@ -243,8 +241,9 @@ final class StructureChangeTest {
     @Test
     void groups_holdForLaterParameters() {
         EmaConfig config =
-                EmaConfig.of(new ConstantDecay(0.5))
-                        .withGroups(new Group("^03", new ConstantDecay(0)));
+                EmaConfig.of(new ConstantDecay(0.5)).toBuilder()
+                        .optGroup("^03", new ConstantDecay(0))
+                        .build();
         try (WeightAverage average = WeightAverage.of(model, config)) {
             average.update();
             Block added = linear();

@@ -16,7 +16,6 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
-import dev.penumbra.ema.EmaConfig.Precision;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -121,7 +120,9 @@ final class TeacherTest {
     @EnumSource(names = {"ONLINE", "FLOAT64"})
     void penalty_hasTheGradientOfTheFormula(Precision precision) {
         try (Model model = Weights.initialized();
-                WeightAverage average = WeightAverage.of(model, CONFIG.withPrecision(precision))) {
+                WeightAverage average =
+                        WeightAverage.of(
+                                model, CONFIG.toBuilder().optPrecision(precision).build())) {
             Weights.move(model, 2);
             average.update();
             float value;
@@ -225,7 +226,7 @@ final class TeacherTest {
     /** Frozen weights and those that filters leave out have no part in it. */
     @Test
     void penalty_isOfWhatIsTrainedAndAveraged() {
-        EmaConfig config = CONFIG.withFilters(List.of(), List.of("left"));
+        EmaConfig config = CONFIG.toBuilder().optExclude("left").build();
         try (Model model = ArrayBlock.model()) {
             NDArray count = model.getNDManager().create(new long[] {4});
             ArrayBlock.add(model, "n", Parameter.Type.OTHER, count, false);

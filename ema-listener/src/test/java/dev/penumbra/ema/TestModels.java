@@ -67,9 +67,15 @@ final class TestModels {
             List<String> include,
             List<String> exclude,
             @Nullable Device device) {
-        return EmaConfig.of(schedule)
-                .withTreatments(Treatments.ofStatistics(statistics))
-                .withFilters(include, exclude)
-                .withDevice(device);
+        return EmaConfig.of(schedule).toBuilder()
+                .optTreatments(Treatments.ofStatistics(statistics))
+                .build()
+                .toBuilder()
+                .optInclude(include.toArray(String[]::new))
+                .optExclude(exclude.toArray(String[]::new))
+                .build()
+                .toBuilder()
+                .optDevice(device)
+                .build();
     }
 }

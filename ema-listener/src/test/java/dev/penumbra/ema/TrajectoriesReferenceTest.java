@@ -10,7 +10,6 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import dev.penumbra.ema.EmaConfig.Arithmetic;
 import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
@@ -88,7 +87,10 @@ final class TrajectoriesReferenceTest {
     private static void runScalar(String name, ScalarCheck check) {
         JsonObject golden = find(SCALARS.getAsJsonArray("trajectories"), "impl", name);
         Setting setting = Objects.requireNonNull(SETTINGS.get(name), name);
-        EmaConfig config = EmaConfig.of(setting.schedule()).withArithmetic(setting.arithmetic());
+        EmaConfig config =
+                EmaConfig.of(setting.schedule()).toBuilder()
+                        .optArithmetic(setting.arithmetic())
+                        .build();
         try (Model model = ArrayBlock.model()) {
             Parameter parameter =
                     ArrayBlock.weight(model, "weight", golden.get("init").getAsFloat());

@@ -181,7 +181,7 @@ final class WeightAverageStateTest {
     void modelClosedFirst_closesTheAverage() {
         WeightAverage average = updated();
         model.close();
-        assertRefused(CLOSED, average::update);
+        assertRefused("The average is closed with its model", average::update);
         average.close();
     }
 

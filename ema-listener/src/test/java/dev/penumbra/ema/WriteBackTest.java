@@ -72,8 +72,9 @@ final class WriteBackTest {
     @Test
     void writeBack_waitsForTheFirstMove() {
         EmaConfig config =
-                EmaConfig.of(new StartAfter(3, new ConstantDecay(0.5)))
-                        .withWriteBack(new StepInterval(2));
+                EmaConfig.of(new StartAfter(3, new ConstantDecay(0.5))).toBuilder()
+                        .optWriteBack(new StepInterval(2))
+                        .build();
         try (SmallAverage average = new SmallAverage(config, 0)) {
             average.step(8);
             average.step(8);
@@ -88,19 +89,24 @@ final class WriteBackTest {
     @Test
     void writeBack_leavesWhatIsNotTrained() {
         EmaConfig config =
-                EmaConfig.of(new ConstantDecay(0.5))
-                        .withTreatments(
+                EmaConfig.of(new ConstantDecay(0.5)).toBuilder()
+                        .optTreatments(
                                 new Treatments(
                                         Treatment.AVERAGE, Treatment.AVERAGE, Treatment.AVERAGE))
-                        .withFilters(java.util.List.of(), java.util.List.of("kept"))
-                        .withWriteBack(new StepInterval(1));
+                        .build()
+                        .toBuilder()
+                        .optExclude("kept")
+                        .build()
+                        .toBuilder()
+                        .optWriteBack(new StepInterval(1))
+                        .build();
         try (SmallAverage average = new SmallAverage(config, 0)) {
             Parameter kept = ArrayBlock.weight(average.model(), "kept", 0);
             NDArray zero = average.weight().getArray().zerosLike();
             Parameter mean =
                     ArrayBlock.add(
                             average.model(), "mean", Parameter.Type.RUNNING_MEAN, zero, false);
-            average.averages().current();
+            average.averages().parameters().current();
             ArrayBlock.set(kept, 8);
             ArrayBlock.set(mean, 8);
             average.step(8);
@@ -113,7 +119,8 @@ final class WriteBackTest {
 
     @Test
     void firstAverage_isWrittenBack() {
-        EmaConfig config = EmaConfig.of(rules()).withWriteBack(new StepInterval(1));
+        EmaConfig config =
+                EmaConfig.of(rules()).toBuilder().optWriteBack(new StepInterval(1)).build();
         try (SmallAverage average = new SmallAverage(config, 0)) {
             average.step(8);
             assertArrayEquals(new float[] {6}, average.online());

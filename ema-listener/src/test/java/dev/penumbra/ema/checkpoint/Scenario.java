@@ -3,11 +3,10 @@ package dev.penumbra.ema.checkpoint;
 
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
+import dev.penumbra.ema.Arithmetic;
 import dev.penumbra.ema.EmaConfig;
-import dev.penumbra.ema.EmaConfig.Arithmetic;
-import dev.penumbra.ema.EmaConfig.NonFinite;
-import dev.penumbra.ema.EmaConfig.Precision;
-import dev.penumbra.ema.Treatments;
+import dev.penumbra.ema.NonFinite;
+import dev.penumbra.ema.Precision;
 import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.ArithmeticMean;
 import dev.penumbra.ema.schedule.AveragingRule;
@@ -65,28 +64,24 @@ record Scenario(String name, EmaConfig config, OptimizerKind optimizer, boolean 
         for (AveragingRule rule : Schedules.rules().toList()) {
             all.add(of(number++ + " " + rule, EmaConfig.of(rule)));
         }
-        EmaConfig plain = EmaConfig.of(new ConstantDecay(0.9));
         for (Arithmetic arithmetic : Arithmetic.values()) {
-            all.add(of(arithmetic.name(), plain.withArithmetic(arithmetic)));
+            all.add(of(arithmetic.name(), plain().optArithmetic(arithmetic).build()));
         }
         for (Precision precision : Precision.values()) {
-            all.add(of(precision.name(), plain.withPrecision(precision)));
-            EmaConfig compensated =
-                    plain.withPrecision(precision).withArithmetic(Arithmetic.COMPENSATED);
-            all.add(of(precision + " compensated", compensated));
+            all.add(of(precision.name(), plain().optPrecision(precision).build()));
+            EmaConfig.Builder compensated = plain().optArithmetic(Arithmetic.COMPENSATED);
+            all.add(of(precision + " compensated", compensated.optPrecision(precision).build()));
         }
         for (Treatment statistics : Treatment.values()) {
-            EmaConfig treated = plain.withTreatments(Treatments.ofStatistics(statistics));
-            all.add(of("statistics " + statistics, treated));
+            all.add(of("statistics " + statistics, plain().optStatistics(statistics).build()));
         }
         for (NonFinite policy : NonFinite.values()) {
-            all.add(of("non-finite " + policy, plain.withNonFinite(policy)));
+            all.add(of("non-finite " + policy, plain().optNonFinite(policy).build()));
         }
         all.add(of("lookahead", EmaConfig.lookahead(3, 0.5)));
         all.add(of("switch", EmaConfig.switchEma(new ConstantDecay(0.9), 5)));
-        all.add(of("filters", plain.withFilters(List.of("Linear"), List.of("bias"))));
-        EmaConfig.Group group = new EmaConfig.Group("bias", new ArithmeticMean());
-        all.add(of("groups", plain.withGroups(group)));
+        all.add(of("filters", plain().optInclude("Linear").optExclude("bias").build()));
+        all.add(of("groups", plain().optGroup("bias", new ArithmeticMean()).build()));
         all.add(of("several", several()));
         all.add(of("late", EmaConfig.of(new StartAfter(9, new ConstantDecay(0.9)))));
         for (OptimizerKind kind : OptimizerKind.values()) {
@@ -95,13 +90,17 @@ record Scenario(String name, EmaConfig config, OptimizerKind optimizer, boolean 
         return all;
     }
 
+    private static EmaConfig.Builder plain() {
+        return EmaConfig.builder().setSchedule(new ConstantDecay(0.9));
+    }
+
     private static EmaConfig several() {
         Map<String, AveragingRule> rules = new LinkedHashMap<>();
         rules.put("short", new ConstantDecay(0.8));
         rules.put("mean", new ArithmeticMean());
         rules.put("wide", PowerFunction.ofRelativeWidth(0.1));
         rules.put("rare", Every.of(4, new ConstantDecay(0.5)));
-        return EmaConfig.of(rules).withArithmetic(Arithmetic.COMPENSATED);
+        return EmaConfig.of(rules).toBuilder().optArithmetic(Arithmetic.COMPENSATED).build();
     }
 
     private static Scenario of(String name, EmaConfig config) {

@@ -111,7 +111,7 @@ final class ShortTraining implements AutoCloseable {
         }
         if (scenario.extras()) {
             ema.addAfterStep(latest);
-            builder.optPart("latest", latest.stateful(model)).optPart("clipping", clipping);
+            builder.optPart("latest", latest.stateful(model));
         }
         checkpoints = builder.build();
     }
@@ -230,7 +230,6 @@ final class ShortTraining implements AutoCloseable {
         result.put("averages", digest(ema.averages().stateful().state()));
         result.put("optimizer", digest(OptimizerState.of(optimizer, model.getBlock()).state()));
         result.put("latest", digest(latest.stateful(model).state()));
-        result.put("clipping", digest(clipping.state()));
         result.put("generator", Long.toString(RandomState.get()));
         for (String name : ema.averages().names()) {
             if (ema.averages().get(name).isStarted() && !scenario.name().contains("RECOMPUTE")) {

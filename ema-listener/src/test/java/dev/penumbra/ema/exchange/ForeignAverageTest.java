@@ -9,6 +9,7 @@ import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import dev.penumbra.ema.Arithmetic;
 import dev.penumbra.ema.EmaConfig;
 import dev.penumbra.ema.Treatments;
 import dev.penumbra.ema.WeightAverage;
@@ -155,12 +156,15 @@ final class ForeignAverageTest {
         long step = average.step().orElseThrow();
         Treatments frozen = Treatments.ofStatistics(Treatments.Treatment.COPY);
         EmaConfig config =
-                EmaConfig.of(new Shifted(step, schedule))
-                        .withTreatments(frozen)
-                        .withArithmetic(
+                EmaConfig.of(new Shifted(step, schedule)).toBuilder()
+                        .optTreatments(frozen)
+                        .build()
+                        .toBuilder()
+                        .optArithmetic(
                                 library.equals("diffusers")
-                                        ? EmaConfig.Arithmetic.SUBTRACTION
-                                        : EmaConfig.Arithmetic.LERP);
+                                        ? Arithmetic.SUBTRACTION
+                                        : Arithmetic.LERP)
+                        .build();
         average.weights().copyToModel();
         try (WeightAverage continued = WeightAverage.of(model, config);
                 SafetensorsFile next = SafetensorsFile.open(Fixture.path("next.safetensors"))) {

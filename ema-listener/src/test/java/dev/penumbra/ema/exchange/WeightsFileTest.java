@@ -132,8 +132,9 @@ final class WeightsFileTest {
     @Test
     void averageWithStaleStatistics_isRefused() {
         EmaConfig config =
-                EmaConfig.of(new ConstantDecay(0.5))
-                        .withTreatments(Treatments.ofStatistics(Treatments.Treatment.RECOMPUTE));
+                EmaConfig.of(new ConstantDecay(0.5)).toBuilder()
+                        .optTreatments(Treatments.ofStatistics(Treatments.Treatment.RECOMPUTE))
+                        .build();
         try (WeightAverage average = WeightAverage.of(model, config)) {
             average.update();
             assertEquals(

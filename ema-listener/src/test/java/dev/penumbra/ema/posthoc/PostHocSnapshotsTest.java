@@ -351,7 +351,10 @@ final class PostHocSnapshotsTest {
                     () -> builder().build().afterStep(adaptive));
         }
         EmaConfig.Group group = new EmaConfig.Group("bias", new ConstantDecay(0.5));
-        EmaConfig grouped = EmaConfig.of(NARROW).withGroups(group);
+        EmaConfig grouped =
+                EmaConfig.of(NARROW).toBuilder()
+                        .optGroup(group.pattern(), group.schedule())
+                        .build();
         try (WeightAverages own = WeightAverages.of(moved.model(), grouped)) {
             assertRejected(
                     "groups must be none for snapshots, got [" + group + "]",

@@ -8,7 +8,7 @@ import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.penumbra.ema.EmaConfig;
-import dev.penumbra.ema.EmaConfig.NonFinite;
+import dev.penumbra.ema.NonFinite;
 import dev.penumbra.ema.WeightAverages;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
@@ -76,7 +76,7 @@ final class UpdateBenchmark implements AutoCloseable {
     }
 
     private WeightAverages averages(EmaConfig config, Variant variant) {
-        return WeightAverages.of(model, config.withNonFinite(variant.nonFinite));
+        return WeightAverages.of(model, config.toBuilder().optNonFinite(variant.nonFinite).build());
     }
 
     static JsonObject cases() throws IOException {

@@ -9,10 +9,10 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.initializer.ConstantInitializer;
+import dev.penumbra.ema.Arithmetic;
 import dev.penumbra.ema.EmaConfig;
-import dev.penumbra.ema.EmaConfig.Arithmetic;
-import dev.penumbra.ema.EmaConfig.NonFinite;
-import dev.penumbra.ema.EmaConfig.Precision;
+import dev.penumbra.ema.NonFinite;
+import dev.penumbra.ema.Precision;
 import dev.penumbra.ema.WeightAverage;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import java.util.Objects;
@@ -105,10 +105,15 @@ final class PrecisionExperiment {
             weight.setInitializer(new ConstantInitializer(start));
             block.initialize(model.getNDManager(), setting.online, new Shape(1));
             EmaConfig config =
-                    EmaConfig.of(new ConstantDecay(decay))
-                            .withPrecision(setting.precision)
-                            .withArithmetic(setting.arithmetic)
-                            .withNonFinite(NonFinite.OFF);
+                    EmaConfig.of(new ConstantDecay(decay)).toBuilder()
+                            .optPrecision(setting.precision)
+                            .build()
+                            .toBuilder()
+                            .optArithmetic(setting.arithmetic)
+                            .build()
+                            .toBuilder()
+                            .optNonFinite(NonFinite.OFF)
+                            .build();
             try (WeightAverage average = WeightAverage.of(model, config)) {
                 double online = set(weight, target);
                 for (long i = 0; i < updates; i++) {
