@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema;
 
-import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -20,12 +19,10 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * One average of the weights of a model.
- *
- * <p>Averages that were created together move together; see {@link WeightAverages}, which owns
- * them.
+ * One average of the weights of a model, to be looked at and used. {@link WeightAverages} moves it,
+ * together with those that were made with it, and frees it.
  */
-public final class WeightAverage implements AutoCloseable {
+public final class WeightAverage {
 
     private final WeightAverages owner;
     private final String name;
@@ -43,34 +40,6 @@ public final class WeightAverage implements AutoCloseable {
         this.index = index;
         this.weights = weights;
         restart();
-    }
-
-    /**
-     * Starts one average as a copy of the model's weights.
-     *
-     * @param model the model, with initialized parameters
-     * @param config the settings of one average
-     * @return the average; the caller closes it
-     * @throws IllegalStateException if the model has no weights yet
-     * @throws IllegalArgumentException if the settings have several averages
-     */
-    public static WeightAverage of(Model model, EmaConfig config) {
-        if (config.rules().size() > 1) {
-            throw new IllegalArgumentException(
-                    "rules must have one average here, got " + config.rules().keySet());
-        }
-        return WeightAverages.of(model, config).main();
-    }
-
-    /**
-     * Averages the online weights of the optimizer step just taken, in all averages that were
-     * created together.
-     *
-     * @throws IllegalStateException if the average is closed or swapped in
-     * @see WeightAverages#update()
-     */
-    public void update() {
-        owner.update();
     }
 
     /** Takes the average back to before its first step. */
@@ -414,11 +383,5 @@ public final class WeightAverage implements AutoCloseable {
         if (!started) {
             throw new IllegalStateException(owner.whyNotStarted());
         }
-    }
-
-    /** Frees all averages that were created together; an open swap is undone first. */
-    @Override
-    public void close() {
-        owner.close();
     }
 }

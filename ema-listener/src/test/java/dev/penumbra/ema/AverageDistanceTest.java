@@ -37,12 +37,13 @@ final class AverageDistanceTest {
             Parameter left = ArrayBlock.weight(model, "left", 0);
             Parameter mean =
                     ArrayBlock.add(model, "mean", Parameter.Type.RUNNING_MEAN, zero, false);
-            try (WeightAverage average = WeightAverage.of(model, config)) {
+            try (WeightAverages averages = WeightAverages.of(model, config)) {
+                WeightAverage average = averages.main();
                 ArrayBlock.set(single, 0, 6);
                 half.getArray().set(new ai.djl.ndarray.index.NDIndex("0"), 8);
                 ArrayBlock.set(left, 100);
                 ArrayBlock.set(mean, 100, 100);
-                average.update();
+                averages.update();
                 assertEquals(5, average.distance());
             }
         }

@@ -32,11 +32,11 @@ final class AverageForwardTest {
 
     private static final EmaConfig CONFIG = EmaConfig.of(new ConstantDecay(0.5));
 
-    private static WeightAverage updated(Model model) {
-        WeightAverage average = WeightAverage.of(model, CONFIG);
+    private static WeightAverages updated(Model model) {
+        WeightAverages averages = WeightAverages.of(model, CONFIG);
         Weights.move(model, 2);
-        average.update();
-        return average;
+        averages.update();
+        return averages;
     }
 
     private static NDArray predict(Block block, NDArray input) {
@@ -48,7 +48,8 @@ final class AverageForwardTest {
     void forward_equalsASecondModelWithTheAverages() {
         try (Model model = Weights.initialized();
                 Model second = Weights.initialized();
-                WeightAverage average = updated(model)) {
+                WeightAverages averages = updated(model)) {
+            WeightAverage average = averages.main();
             average.arrays()
                     .forEach(
                             (name, array) ->
@@ -65,8 +66,9 @@ final class AverageForwardTest {
     @Test
     void forward_leavesTheModelAlone() {
         try (Model model = Weights.initialized();
-                WeightAverage average = updated(model);
+                WeightAverages averages = updated(model);
                 NDManager scope = model.getNDManager().newSubManager()) {
+            WeightAverage average = averages.main();
             Map<String, ByteBuffer> online = Weights.online(model);
             Map<String, ByteBuffer> averaged = Weights.averaged(average);
             average.forward(new NDList(Weights.images(scope, 4)));
@@ -78,8 +80,9 @@ final class AverageForwardTest {
     @Test
     void forward_givesOutputsToTheManagerOfTheInputs() {
         try (Model model = Weights.initialized();
-                WeightAverage average = updated(model);
+                WeightAverages averages = updated(model);
                 NDManager scope = model.getNDManager().newSubManager()) {
+            WeightAverage average = averages.main();
             NDList output = average.forward(new NDList(Weights.images(scope, 4)));
             assertSame(scope, output.singletonOrThrow().getManager());
             assertEquals(new Shape(2, 5), output.singletonOrThrow().getShape());
@@ -126,16 +129,17 @@ final class AverageForwardTest {
     @EnumSource(names = {"FLOAT16", "FLOAT32"})
     void forward_ofAParametersOperationGivesTheOutputAway(DataType type) {
         try (Model model = initialized(new Scale(), type);
-                WeightAverage average = updated(model)) {
-            NDManager averages = Weights.array(average, "factor").getManager();
-            int arrays = averages.getManagedArrays().size();
+                WeightAverages averages = updated(model)) {
+            WeightAverage average = averages.main();
+            NDManager owner = Weights.array(average, "factor").getManager();
+            int arrays = owner.getManagedArrays().size();
             try (NDManager scope = model.getNDManager().newSubManager()) {
                 NDArray input = scope.ones(new Shape(1, 2), type);
                 NDArray output = average.forward(new NDList(input)).singletonOrThrow();
                 assertSame(scope, output.getManager());
                 assertEquals(2, output.toType(DataType.FLOAT32, false).toFloatArray().length);
             }
-            assertEquals(arrays, averages.getManagedArrays().size());
+            assertEquals(arrays, owner.getManagedArrays().size());
         }
     }
 
@@ -152,8 +156,9 @@ final class AverageForwardTest {
     @EnumSource(names = {"FLOAT16", "FLOAT32", "FLOAT64"})
     void forward_equalsASwap(DataType type) {
         try (Model model = initialized(Linear.builder().setUnits(4).build(), type);
-                WeightAverage average = updated(model);
+                WeightAverages averages = updated(model);
                 NDManager scope = model.getNDManager().newSubManager()) {
+            WeightAverage average = averages.main();
             NDArray input = scope.ones(new Shape(1, 3), type);
             NDArray actual = average.forward(new NDList(input)).singletonOrThrow();
             try (SwapScope swapped = average.swapIn()) {
@@ -170,8 +175,9 @@ final class AverageForwardTest {
                         .add(Dropout.builder().optRate(0.5f).build())
                         .add(Linear.builder().setUnits(4).build());
         try (Model model = initialized(block, DataType.FLOAT32);
-                WeightAverage average = updated(model);
+                WeightAverages averages = updated(model);
                 NDManager scope = model.getNDManager().newSubManager()) {
+            WeightAverage average = averages.main();
             NDArray input = scope.ones(new Shape(1, 3));
             NDArray actual = average.forward(new NDList(input)).singletonOrThrow();
             try (SwapScope swapped = average.swapIn()) {

@@ -43,22 +43,22 @@ final class AverageMemoryTest {
     @Test
     void updates() {
         try (Model model = Weights.initialized();
-                WeightAverage average = WeightAverage.of(model, CONFIG)) {
-            assertFlat(model, 5000, average::update);
+                WeightAverages averages = WeightAverages.of(model, CONFIG)) {
+            assertFlat(model, 5000, averages::update);
         }
     }
 
     @Test
     void updates_thatBuildListsAnew() {
         try (Model model = Weights.initialized();
-                WeightAverage average = WeightAverage.of(model, CONFIG)) {
+                WeightAverages averages = WeightAverages.of(model, CONFIG)) {
             Parameter bias = model.getBlock().getParameters().get("05Linear_bias");
             assertFlat(
                     model,
                     5000,
                     () -> {
                         bias.freeze(bias.requiresGradient());
-                        average.update();
+                        averages.update();
                     });
         }
     }
@@ -66,8 +66,9 @@ final class AverageMemoryTest {
     @Test
     void swaps() {
         try (Model model = Weights.initialized();
-                WeightAverage average = WeightAverage.of(model, CONFIG)) {
-            average.update();
+                WeightAverages averages = WeightAverages.of(model, CONFIG)) {
+            WeightAverage average = averages.main();
+            averages.update();
             assertFlat(model, 2000, () -> average.swapIn().close());
         }
     }
@@ -75,8 +76,9 @@ final class AverageMemoryTest {
     @Test
     void forwards() {
         try (Model model = Weights.initialized();
-                WeightAverage average = WeightAverage.of(model, CONFIG)) {
-            average.update();
+                WeightAverages averages = WeightAverages.of(model, CONFIG)) {
+            WeightAverage average = averages.main();
+            averages.update();
             assertFlat(
                     model,
                     2000,
@@ -111,7 +113,8 @@ final class AverageMemoryTest {
     @Test
     void penalties() {
         try (Model model = Weights.initialized();
-                WeightAverage average = WeightAverage.of(model, CONFIG)) {
+                WeightAverages averages = WeightAverages.of(model, CONFIG)) {
+            WeightAverage average = averages.main();
             assertFlat(
                     model,
                     1000,
@@ -178,7 +181,8 @@ final class AverageMemoryTest {
     @Test
     void distances() {
         try (Model model = Weights.initialized();
-                WeightAverage average = WeightAverage.of(model, CONFIG)) {
+                WeightAverages averages = WeightAverages.of(model, CONFIG)) {
+            WeightAverage average = averages.main();
             assertFlat(model, 5000, average::distance);
         }
     }
@@ -225,21 +229,22 @@ final class AverageMemoryTest {
     @Test
     void skippedSteps() {
         try (Model model = Weights.initialized();
-                WeightAverage average = WeightAverage.of(model, CONFIG)) {
+                WeightAverages averages = WeightAverages.of(model, CONFIG)) {
             ArrayBlock.set(
                     model.getBlock().getParameters().get("05Linear_bias"), 1, 2, Float.NaN, 4, 5);
-            assertFlat(model, 5000, average::update);
+            assertFlat(model, 5000, averages::update);
         }
     }
 
     @Test
     void stalledShares() {
         try (Model model = Weights.initialized();
-                WeightAverage average =
-                        WeightAverage.of(
+                WeightAverages averages =
+                        WeightAverages.of(
                                 model,
                                 CONFIG.toBuilder().optPrecision(Precision.FLOAT64).build())) {
-            average.update();
+            WeightAverage average = averages.main();
+            averages.update();
             assertFlat(model, 3000, average::stalledShare);
         }
     }
@@ -261,8 +266,9 @@ final class AverageMemoryTest {
     @Test
     void snapshots_ofAnAverage() {
         try (Model model = Weights.initialized();
-                WeightAverage average = WeightAverage.of(model, CONFIG)) {
-            average.update();
+                WeightAverages averages = WeightAverages.of(model, CONFIG)) {
+            WeightAverage average = averages.main();
+            averages.update();
             assertFlat(
                     model,
                     2000,
@@ -308,12 +314,12 @@ final class AverageMemoryTest {
         Model model = Model.newInstance("large", "PyTorch");
         model.setBlock(Linear.builder().setUnits(1).build());
         model.getBlock().initialize(model.getNDManager(), DataType.FLOAT32, new Shape(1, 100_000));
-        WeightAverage average = WeightAverage.of(model, CONFIG);
-        average.update();
+        WeightAverages averages = WeightAverages.of(model, CONFIG);
+        averages.update();
         if (modelFirst) {
             model.close();
         }
-        average.close();
+        averages.close();
         model.close();
     }
 

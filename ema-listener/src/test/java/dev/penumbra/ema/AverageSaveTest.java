@@ -31,19 +31,21 @@ final class AverageSaveTest {
 
     @TempDir private Path directory;
     private Model model;
+    private WeightAverages averages;
     private WeightAverage average;
 
     @BeforeEach
     void setUp() {
         model = Weights.initialized();
-        average = WeightAverage.of(model, CONFIG);
+        averages = WeightAverages.of(model, CONFIG);
+        average = averages.main();
         Weights.move(model, 2);
-        average.update();
+        averages.update();
     }
 
     @AfterEach
     void tearDown() {
-        average.close();
+        averages.close();
         model.close();
     }
 
@@ -93,7 +95,7 @@ final class AverageSaveTest {
     void files_areNumbered() throws Exception {
         average.save(directory, "average");
         Weights.move(model, 3);
-        average.update();
+        averages.update();
         Path second = average.save(directory, "average");
         assertEquals(directory.resolve("average-0001.params"), second);
         average.save(directory, "other");
@@ -113,7 +115,7 @@ final class AverageSaveTest {
         byte[] first = Files.readAllBytes(file);
         assertEquals(directory.resolve("average-0007.params"), file);
         Weights.move(model, 3);
-        average.update();
+        averages.update();
         assertEquals(file, average.save(directory, "average"));
         assertEquals(List.of("average-0007.params"), files(directory));
         assertNotEquals(ByteBuffer.wrap(first), ByteBuffer.wrap(Files.readAllBytes(file)));
@@ -151,7 +153,7 @@ final class AverageSaveTest {
         assertEquals(online, Weights.online(model));
         assertEquals(List.of("file"), files(directory));
         Weights.move(model, 3);
-        average.update();
+        averages.update();
         assertEquals(2, average.step());
     }
 

@@ -143,20 +143,21 @@ final class EngineOracleTest {
     @MethodSource("cases")
     void averagesTogether_equalThoseAlone(long seed, Arithmetic arithmetic, Precision precision) {
         EmaConfig config = config(new Random(-seed), arithmetic, precision);
-        List<WeightAverage> alone = new ArrayList<>();
+        List<WeightAverages> alone = new ArrayList<>();
         try (RandomModel random = new RandomModel(seed, false);
                 WeightAverages together = WeightAverages.of(random.model(), config)) {
             config.rules()
                     .forEach(
                             (name, rule) ->
                                     alone.add(
-                                            WeightAverage.of(
+                                            WeightAverages.of(
                                                     random.model(), single(config, name, rule))));
             for (int step = 0; step < STEPS; step++) {
                 random.move();
                 together.update();
-                for (WeightAverage average : alone) {
-                    average.update();
+                for (WeightAverages one : alone) {
+                    one.update();
+                    WeightAverage average = one.main();
                     WeightAverage same = together.get(average.name());
                     assertEquals(Weights.averaged(average), Weights.averaged(same));
                     assertEquals(average.decay(), same.decay());
@@ -176,13 +177,14 @@ final class EngineOracleTest {
         EmaConfig config = EmaConfig.of(rules).toBuilder().optArithmetic(arithmetic).build();
         try (RandomModel random = new RandomModel(9, true);
                 WeightAverages together = WeightAverages.of(random.model(), config);
-                WeightAverage first =
-                        WeightAverage.of(
+                WeightAverages firsts =
+                        WeightAverages.of(
                                 random.model(), single(config, "first", new ConstantDecay(0.9)))) {
+            WeightAverage first = firsts.main();
             for (int step = 0; step < STEPS_OF_LARGE; step++) {
                 random.move();
                 together.update();
-                first.update();
+                firsts.update();
                 assertEquals(Weights.averaged(first), Weights.averaged(together.get("first")));
             }
         }

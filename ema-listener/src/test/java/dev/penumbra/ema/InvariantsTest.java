@@ -114,8 +114,9 @@ final class InvariantsTest {
         ArrayBlock.weight(model, "weight", -0f, 1);
         EmaConfig config =
                 EmaConfig.of(new ConstantDecay(0.9)).toBuilder().optArithmetic(arithmetic).build();
-        try (WeightAverage average = WeightAverage.of(model, config)) {
-            average.update();
+        try (WeightAverages averages = WeightAverages.of(model, config)) {
+            WeightAverage average = averages.main();
+            averages.update();
             assertTrue(Weights.values(average, "weight")[0] == 0);
         }
     }
@@ -155,9 +156,10 @@ final class InvariantsTest {
                         .build();
         float[] start = numbers(2, 1000);
         float[] values = numbers(3, 1000);
-        try (WeightAverage average = WeightAverage.of(model, config)) {
+        try (WeightAverages averages = WeightAverages.of(model, config)) {
+            WeightAverage average = averages.main();
             ArrayBlock.set(weight, values);
-            average.update();
+            averages.update();
             float[] copy = Weights.values(average, "weight");
             int different = 0;
             for (int i = 0; i < values.length; i++) {
@@ -214,10 +216,11 @@ final class InvariantsTest {
                         .toBuilder()
                         .optNonFinite(NonFinite.OFF)
                         .build();
-        try (WeightAverage average = WeightAverage.of(model, config)) {
+        try (WeightAverages averages = WeightAverages.of(model, config)) {
+            WeightAverage average = averages.main();
             ArrayBlock.set(resting, Float.POSITIVE_INFINITY, Float.NaN, 4);
             ArrayBlock.set(moving, 8);
-            average.update();
+            averages.update();
             assertArrayEquals(bits(values), bits(Weights.values(average, "resting")));
             assertArrayEquals(new float[] {4}, Weights.values(average, "moving"));
         }
@@ -255,9 +258,10 @@ final class InvariantsTest {
                             .optPrecision(precision)
                             .build();
             try (RandomModel random = new RandomModel(seed, false);
-                    WeightAverage average = WeightAverage.of(random.model(), config)) {
+                    WeightAverages averages = WeightAverages.of(random.model(), config)) {
+                WeightAverage average = averages.main();
                 random.move();
-                average.update();
+                averages.update();
                 Map<String, ByteBuffer> online = Weights.online(random.model());
                 Map<String, ByteBuffer> averaged = Weights.averaged(average);
                 average.swapIn().close();
@@ -274,10 +278,11 @@ final class InvariantsTest {
         Parameter first = ArrayBlock.add(model, "first", Parameter.Type.WEIGHT, array, true);
         ArrayBlock.add(model, "second", Parameter.Type.WEIGHT, array, true);
         ArrayBlock.weight(model, "third", 1);
-        try (WeightAverage average =
-                WeightAverage.of(model, EmaConfig.of(new ConstantDecay(0.5)))) {
+        try (WeightAverages averages =
+                WeightAverages.of(model, EmaConfig.of(new ConstantDecay(0.5)))) {
+            WeightAverage average = averages.main();
             ArrayBlock.set(first, 16);
-            average.update();
+            averages.update();
             for (int round = 0; round < 2; round++) {
                 assertArrayEquals(new float[] {12}, Weights.values(average, "first"));
                 assertArrayEquals(new float[] {12}, Weights.values(average, "second"));
@@ -327,10 +332,11 @@ final class InvariantsTest {
                                 new FailingLoss(batches),
                                 Optimizer.adam().build(),
                                 Weights.IMAGES);
-                WeightAverage average =
-                        WeightAverage.of(trained, EmaConfig.of(new ConstantDecay(0.5)))) {
+                WeightAverages averages =
+                        WeightAverages.of(trained, EmaConfig.of(new ConstantDecay(0.5)))) {
+            WeightAverage average = averages.main();
             Weights.move(trained, 3);
-            average.update();
+            averages.update();
             Map<String, ByteBuffer> online = Weights.online(trained);
             Map<String, ByteBuffer> averaged = Weights.averaged(average);
             ArrayDataset data = TestModels.images(trainer.getManager(), 16, 4);
@@ -349,7 +355,7 @@ final class InvariantsTest {
                     });
             assertEquals(online, Weights.online(trained));
             assertEquals(averaged, Weights.averaged(average));
-            average.update();
+            averages.update();
             assertEquals(2, average.step());
         }
     }
@@ -413,11 +419,12 @@ final class InvariantsTest {
         DecaySchedule schedule = Every.of(every, ConstantDecay.ofHalfLife(halfLife));
         EmaConfig config =
                 EmaConfig.of(schedule).toBuilder().optPrecision(Precision.FLOAT64).build();
-        try (WeightAverage average = WeightAverage.of(model, config)) {
+        try (WeightAverages averages = WeightAverages.of(model, config)) {
+            WeightAverage average = averages.main();
             ArrayBlock.set(weight, 0);
             double left = 1;
             for (long step = 1; step <= 2 * halfLife; step++) {
-                average.update();
+                averages.update();
                 left = step % every == 0 ? Math.pow(2, -step / halfLife) : left;
                 // A rounding of float64 for each update; an uncompensated one is off by a tenth.
                 assertEquals(left, Weights.array(average, "weight").getDouble(), 1e-12);
@@ -435,17 +442,18 @@ final class InvariantsTest {
                 EmaConfig.of(new ConstantDecay(0.9999)).toBuilder()
                         .optArithmetic(Arithmetic.COMPENSATED)
                         .build();
-        try (WeightAverage average = WeightAverage.of(model, config)) {
+        try (WeightAverages averages = WeightAverages.of(model, config)) {
+            WeightAverage average = averages.main();
             ArrayBlock.set(weight, 1000.3f, 999.4f);
             for (int update = 0; update < 10; update++) {
-                average.update();
+                averages.update();
             }
             weight.freeze(true);
             ArrayBlock.set(weight, small, small);
-            average.update();
+            averages.update();
             assertArrayEquals(new float[] {small, small}, Weights.values(average, "weight"));
             weight.freeze(false);
-            average.update();
+            averages.update();
             assertArrayEquals(new float[] {small, small}, Weights.values(average, "weight"));
         }
     }

@@ -62,12 +62,13 @@ final class PortedFromDiffusersTest {
     /** diffusers test_optimization_steps_updated: 1 after a step, 3 after two more. */
     @Test
     void optimizationSteps_areCounted() {
-        try (WeightAverage average =
-                WeightAverage.of(model, diffusers(0.9999, Arithmetic.SUBTRACTION))) {
-            average.update();
+        try (WeightAverages averages =
+                WeightAverages.of(model, diffusers(0.9999, Arithmetic.SUBTRACTION))) {
+            WeightAverage average = averages.main();
+            averages.update();
             assertEquals(1, average.step());
-            average.update();
-            average.update();
+            averages.update();
+            averages.update();
             assertEquals(3, average.step());
         }
     }
@@ -76,10 +77,11 @@ final class PortedFromDiffusersTest {
     @ParameterizedTest
     @EnumSource
     void unchangedModel_leavesTheAverage(Arithmetic arithmetic) {
-        try (WeightAverage average = WeightAverage.of(model, diffusers(0.9999, arithmetic))) {
+        try (WeightAverages averages = WeightAverages.of(model, diffusers(0.9999, arithmetic))) {
+            WeightAverage average = averages.main();
             Map<String, ByteBuffer> online = Weights.online(model);
             for (int i = 0; i < 5; i++) {
-                average.update();
+                averages.update();
                 assertEquals(online, Weights.averaged(average));
             }
         }
@@ -92,12 +94,13 @@ final class PortedFromDiffusersTest {
     @ParameterizedTest
     @EnumSource
     void changedModel_movesTheAverage(Arithmetic arithmetic) {
-        try (WeightAverage average = WeightAverage.of(model, diffusers(0.9999, arithmetic))) {
-            average.update();
+        try (WeightAverages averages = WeightAverages.of(model, diffusers(0.9999, arithmetic))) {
+            WeightAverage average = averages.main();
+            averages.update();
             Map<String, ByteBuffer> start = Weights.averaged(average);
             Weights.move(model, 2);
             Map<String, float[]> before = values(average);
-            average.update();
+            averages.update();
             assertEquals(2.0 / 11, average.decay(), 1e-15);
             assertStrictlyBetween(before, average);
             assertNotEquals(start, Weights.averaged(average));
@@ -107,13 +110,14 @@ final class PortedFromDiffusersTest {
     /** diffusers test_consecutive_shadow_params_updated: twice, and not to the same values. */
     @Test
     void consecutiveChanges_moveTheAverageTwice() {
-        try (WeightAverage average =
-                WeightAverage.of(model, diffusers(0.9999, Arithmetic.SUBTRACTION))) {
-            average.update();
+        try (WeightAverages averages =
+                WeightAverages.of(model, diffusers(0.9999, Arithmetic.SUBTRACTION))) {
+            WeightAverage average = averages.main();
+            averages.update();
             for (long seed = 2; seed < 4; seed++) {
                 Weights.move(model, seed);
                 Map<String, float[]> before = values(average);
-                average.update();
+                averages.update();
                 assertStrictlyBetween(before, average);
             }
             assertEquals(0.25, average.decay(), 1e-15);
@@ -148,10 +152,11 @@ final class PortedFromDiffusersTest {
     @ParameterizedTest
     @EnumSource
     void zeroDecay_copiesEveryTime(Arithmetic arithmetic) {
-        try (WeightAverage average = WeightAverage.of(model, diffusers(0, arithmetic))) {
+        try (WeightAverages averages = WeightAverages.of(model, diffusers(0, arithmetic))) {
+            WeightAverage average = averages.main();
             for (long seed = 2; seed < 5; seed++) {
                 Weights.move(model, seed);
-                average.update();
+                averages.update();
                 assertEquals(0, average.decay());
                 if (arithmetic == Arithmetic.SUBTRACTION) {
                     values(average)
@@ -172,13 +177,14 @@ final class PortedFromDiffusersTest {
     /** diffusers test_serialization: the saved average has the same outputs. */
     @Test
     void savedAverage_hasTheSameOutputs() throws Exception {
-        try (WeightAverage average =
-                        WeightAverage.of(model, diffusers(0.9999, Arithmetic.SUBTRACTION));
+        try (WeightAverages averages =
+                        WeightAverages.of(model, diffusers(0.9999, Arithmetic.SUBTRACTION));
                 Model loaded = TestModels.convolutional(true);
                 NDManager scope = model.getNDManager().newSubManager()) {
-            average.update();
+            WeightAverage average = averages.main();
+            averages.update();
             Weights.move(model, 2);
-            average.update();
+            averages.update();
             NDList input = new NDList(Weights.images(scope, 3));
             NDList expected = average.forward(input);
             average.save(directory, "average");
@@ -193,12 +199,13 @@ final class PortedFromDiffusersTest {
     @Test
     void evaluationOfTheAverage_followsTheUpdates() {
         DecaySchedule schedule = PeerSchedules.timm(0, 0, 0, false, 1, 2.0 / 3);
-        try (WeightAverage average = WeightAverage.of(model, EmaConfig.of(schedule));
+        try (WeightAverages averages = WeightAverages.of(model, EmaConfig.of(schedule));
                 NDManager scope = model.getNDManager().newSubManager()) {
+            WeightAverage average = averages.main();
             NDList input = new NDList(Weights.images(scope, 3));
             for (long seed = 2; seed < 4; seed++) {
                 Weights.move(model, seed);
-                average.update();
+                averages.update();
                 NDList expected =
                         model.getBlock().forward(new ParameterStore(scope, false), input, false);
                 assertEquals(
@@ -226,9 +233,10 @@ final class PortedFromDiffusersTest {
     @ValueSource(doubles = {0.995, 0.9, 0})
     void swap_showsTheAverageAndRestores(double decay) {
         EmaConfig config = EmaConfig.of(PeerSchedules.pytorchEma(decay, false));
-        try (WeightAverage average = WeightAverage.of(model, config)) {
+        try (WeightAverages averages = WeightAverages.of(model, config)) {
+            WeightAverage average = averages.main();
             Weights.move(model, 2);
-            average.update();
+            averages.update();
             Map<String, ByteBuffer> online = Weights.online(model);
             Map<String, ByteBuffer> averaged = Weights.averaged(average);
             assertEquals(decay == 0, online.equals(averaged));
@@ -249,10 +257,11 @@ final class PortedFromDiffusersTest {
                                 () -> PeerSchedules.pytorchEma(1, false))
                         .getMessage());
         DecaySchedule never = new StopAfter(0, new ConstantDecay(0));
-        try (WeightAverage average = WeightAverage.of(model, EmaConfig.of(never))) {
+        try (WeightAverages averages = WeightAverages.of(model, EmaConfig.of(never))) {
+            WeightAverage average = averages.main();
             Map<String, ByteBuffer> start = Weights.averaged(average);
             Weights.move(model, 2);
-            average.update();
+            averages.update();
             assertEquals(start, Weights.averaged(average));
         }
     }
@@ -274,10 +283,11 @@ final class PortedFromDiffusersTest {
     void chosenParameters_areAveraged() {
         EmaConfig config =
                 EmaConfig.of(new ConstantDecay(0.5)).toBuilder().optInclude("Linear").build();
-        try (WeightAverage average = WeightAverage.of(model, config)) {
+        try (WeightAverages averages = WeightAverages.of(model, config)) {
+            WeightAverage average = averages.main();
             Map<String, ByteBuffer> start = Weights.averaged(average);
             Weights.move(model, 2);
-            average.update();
+            averages.update();
             Map<String, ByteBuffer> online = Weights.online(model);
             Weights.averaged(average)
                     .forEach(
@@ -295,9 +305,10 @@ final class PortedFromDiffusersTest {
         Parameter bias = model.getBlock().getParameters().get("05Linear_bias");
         bias.freeze(true);
         EmaConfig config = EmaConfig.of(PeerSchedules.pytorchEma(0.9, true));
-        try (WeightAverage average = WeightAverage.of(model, config)) {
+        try (WeightAverages averages = WeightAverages.of(model, config)) {
+            WeightAverage average = averages.main();
             Weights.move(model, 2);
-            average.update();
+            averages.update();
             assertArrayEquals(
                     bias.getArray().toFloatArray(), Weights.values(average, "05Linear_bias"));
             assertFalse(
@@ -318,9 +329,10 @@ final class PortedFromDiffusersTest {
                     EmaConfig.of(new ConstantDecay(0.5)).toBuilder()
                             .optPrecision(precision)
                             .build();
-            try (WeightAverage average = WeightAverage.of(half, config)) {
+            try (WeightAverages averages = WeightAverages.of(half, config)) {
+                WeightAverage average = averages.main();
                 ArrayBlock.set(weight, 2, 4);
-                average.update();
+                averages.update();
                 NDArray array = Weights.array(average, "weight");
                 assertEquals(
                         switch (precision) {
@@ -342,9 +354,10 @@ final class PortedFromDiffusersTest {
     void otherShapes_leaveTheModelUnchanged() throws Exception {
         try (Model two = linear(2);
                 Model four = linear(4);
-                WeightAverage average =
-                        WeightAverage.of(two, EmaConfig.of(new ConstantDecay(0.5)))) {
-            average.update();
+                WeightAverages averages =
+                        WeightAverages.of(two, EmaConfig.of(new ConstantDecay(0.5)))) {
+            WeightAverage average = averages.main();
+            averages.update();
             four.save(directory, "linear");
             two.load(directory, "linear");
             Map<String, ByteBuffer> online = Weights.online(two);

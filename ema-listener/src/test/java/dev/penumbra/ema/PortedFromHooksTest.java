@@ -66,11 +66,12 @@ final class PortedFromHooksTest {
     @ValueSource(doubles = {0, 0.5, 0.99})
     void parametersAndBuffers_followTheRecurrence(double smoothing) {
         try (Model model = Weights.initialized();
-                WeightAverage average =
-                        WeightAverage.of(model, EmaConfig.of(new ConstantDecay(smoothing)))) {
+                WeightAverages averages =
+                        WeightAverages.of(model, EmaConfig.of(new ConstantDecay(smoothing)))) {
+            WeightAverage average = averages.main();
             Map<String, float[]> before = values(average.arrays());
             Weights.move(model, 2);
-            average.update();
+            averages.update();
             values(online(model))
                     .forEach(
                             (name, to) -> {
@@ -326,10 +327,11 @@ final class PortedFromHooksTest {
                     EmaConfig.of(PeerSchedules.ignite(0.5, null, null)).toBuilder()
                             .optTreatments(new Treatments(treatment, treatment, treatment))
                             .build();
-            try (WeightAverage average = WeightAverage.of(model, config)) {
+            try (WeightAverages averages = WeightAverages.of(model, config)) {
+                WeightAverage average = averages.main();
                 ArrayBlock.set(mean, 8);
                 ArrayBlock.set(batches, model.getNDManager().create(new long[] {7}));
-                average.update();
+                averages.update();
                 assertEquals(expected, Weights.array(average, "mean").getFloat());
                 assertEquals(7, Weights.array(average, "batches").getLong());
                 assertEquals(DataType.INT64, Weights.array(average, "batches").getDataType());

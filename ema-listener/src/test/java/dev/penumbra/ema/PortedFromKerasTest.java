@@ -158,9 +158,10 @@ final class PortedFromKerasTest {
                     EmaConfig.of(new ConstantDecay(0.5)).toBuilder()
                             .optInclude("^05Linear")
                             .build();
-            try (WeightAverage average = WeightAverage.of(model, config)) {
+            try (WeightAverages averages = WeightAverages.of(model, config)) {
+                WeightAverage average = averages.main();
                 Weights.move(model, 2);
-                average.update();
+                averages.update();
                 Map<String, ByteBuffer> online = Weights.online(model);
                 try (SwapScope scope = average.swapIn()) {
                     Weights.online(model)
@@ -180,8 +181,9 @@ final class PortedFromKerasTest {
     @Test
     void beforeTraining_theAverageRefuses() {
         try (Model model = Weights.initialized();
-                WeightAverage average =
-                        WeightAverage.of(model, EmaConfig.of(PeerSchedules.keras(0.9)))) {
+                WeightAverages averages =
+                        WeightAverages.of(model, EmaConfig.of(PeerSchedules.keras(0.9)))) {
+            WeightAverage average = averages.main();
             assertEquals(
                     "The average has not been updated yet: train at least one step before using it",
                     assertThrows(IllegalStateException.class, average::swapIn).getMessage());

@@ -83,11 +83,12 @@ final class PortedFromTorchTest {
         }
         List<Map<String, float[]>> walk = new ArrayList<>();
         try (Model model = Weights.initialized();
-                WeightAverage average = WeightAverage.of(model, EmaConfig.of(schedule))) {
+                WeightAverages averages = WeightAverages.of(model, EmaConfig.of(schedule))) {
+            WeightAverage average = averages.main();
             for (int i = 0; i < UPDATES; i++) {
                 Weights.move(model, i + 2);
                 walk.add(online(model));
-                average.update();
+                averages.update();
             }
             assertEquals(UPDATES, average.step());
             expected(walk, schedule)
@@ -117,11 +118,12 @@ final class PortedFromTorchTest {
                         .build();
         Map<String, double[]> state = new LinkedHashMap<>();
         try (Model model = Weights.initialized();
-                WeightAverage average = WeightAverage.of(model, config)) {
+                WeightAverages averages = WeightAverages.of(model, config)) {
+            WeightAverage average = averages.main();
             for (int i = 0; i < UPDATES; i++) {
                 Weights.move(model, i + 2);
                 Weights.forward(model, i);
-                average.update();
+                averages.update();
                 boolean first = i == 0;
                 online(model)
                         .forEach(

@@ -43,10 +43,11 @@ final class RecomputedAverageTest {
     @Test
     void forward_usesTheRecomputedStatistics() {
         try (Model model = dense(BatchNorm.builder().build());
-                WeightAverage average = WeightAverage.of(model, CONFIG)) {
+                WeightAverages averages = WeightAverages.of(model, CONFIG)) {
+            WeightAverage average = averages.main();
             NDArray data = random(model.getNDManager(), 3, 20, 6);
             Weights.move(model, 2);
-            average.update();
+            averages.update();
             average.recomputeStatistics(batches(data, 12, 8));
             float[] actual = average.forward(new NDList(data)).singletonOrThrow().toFloatArray();
             try (ModelWeights copy = average.snapshot()) {
@@ -62,11 +63,12 @@ final class RecomputedAverageTest {
     @Test
     void everyUse_isRefusedUntilRecomputed() {
         try (Model model = dense(BatchNorm.builder().build());
-                WeightAverage average = WeightAverage.of(model, CONFIG);
+                WeightAverages averages = WeightAverages.of(model, CONFIG);
                 Trainer trainer = model.newTrainer(new DefaultTrainingConfig(new SafeL2Loss()))) {
+            WeightAverage average = averages.main();
             NDManager manager = model.getNDManager();
             NDList data = new NDList(random(manager, 3, 20, 6));
-            average.update();
+            averages.update();
             List<Executable> uses =
                     List.of(
                             () -> average.forward(data),
@@ -80,7 +82,7 @@ final class RecomputedAverageTest {
             average.recomputeStatistics(List.of(data));
             average.forward(data);
             average.swapIn().close();
-            average.update();
+            averages.update();
             uses.forEach(use -> assertRefused(use, 2));
             average.recomputeStatistics(List.of(data));
             average.forward(data);
@@ -99,13 +101,14 @@ final class RecomputedAverageTest {
     @Test
     void stepWithoutAMove_needsNoRecomputation() {
         try (Model model = dense(BatchNorm.builder().build());
-                WeightAverage average = WeightAverage.of(model, CONFIG)) {
+                WeightAverages averages = WeightAverages.of(model, CONFIG)) {
+            WeightAverage average = averages.main();
             NDList data = new NDList(random(model.getNDManager(), 3, 20, 6));
-            average.update();
+            averages.update();
             average.recomputeStatistics(List.of(data));
             ArrayBlock.set(
                     model.getBlock().getParameters().get("01Linear_bias"), Float.NaN, 0, 0, 0);
-            average.update();
+            averages.update();
             assertEquals(2, average.step());
             average.forward(data);
         }
@@ -114,9 +117,10 @@ final class RecomputedAverageTest {
     @Test
     void failedRecomputation_leavesTheRefusal() {
         try (Model model = dense(BatchNorm.builder().build());
-                WeightAverage average = WeightAverage.of(model, CONFIG)) {
+                WeightAverages averages = WeightAverages.of(model, CONFIG)) {
+            WeightAverage average = averages.main();
             NDList data = new NDList(random(model.getNDManager(), 3, 20, 6));
-            average.update();
+            averages.update();
             assertThrows(
                     IllegalArgumentException.class, () -> average.recomputeStatistics(List.of()));
             assertRefused(() -> average.forward(data), 1);
@@ -126,9 +130,10 @@ final class RecomputedAverageTest {
     @Test
     void snapshot_isRecomputedByItself() {
         try (Model model = dense(BatchNorm.builder().build());
-                WeightAverage average = WeightAverage.of(model, CONFIG)) {
+                WeightAverages averages = WeightAverages.of(model, CONFIG)) {
+            WeightAverage average = averages.main();
             NDArray data = random(model.getNDManager(), 3, 20, 6);
-            average.update();
+            averages.update();
             try (ModelWeights snapshot = average.snapshot()) {
                 RunningStatistics.recompute(snapshot, batches(data, 20));
                 double[][] expected = moments(forward(StatisticsData.child(model, 0), data));
@@ -140,8 +145,9 @@ final class RecomputedAverageTest {
     @Test
     void modelWithoutBatchNorm_isNeverRefused() {
         try (Model model = dense();
-                WeightAverage average = WeightAverage.of(model, CONFIG)) {
-            average.update();
+                WeightAverages averages = WeightAverages.of(model, CONFIG)) {
+            WeightAverage average = averages.main();
+            averages.update();
             NDArray ones = model.getNDManager().ones(new Shape(1, 6));
             assertEquals(new Shape(1, 4), average.forward(new NDList(ones)).head().getShape());
         }
@@ -150,8 +156,9 @@ final class RecomputedAverageTest {
     @Test
     void averageThatNeverMoved_isNotRecomputed() throws Exception {
         try (Model model = dense(BatchNorm.builder().build());
-                WeightAverage average = WeightAverage.of(model, CONFIG);
+                WeightAverages averages = WeightAverages.of(model, CONFIG);
                 Trainer trainer = model.newTrainer(new DefaultTrainingConfig(new SafeL2Loss()))) {
+            WeightAverage average = averages.main();
             String message =
                     "The average has not been updated yet: train at least one step before using it";
             Exception e =
@@ -173,12 +180,13 @@ final class RecomputedAverageTest {
     @Test
     void trainer_recomputesFromADataset() throws Exception {
         try (Model model = Weights.initialized();
-                WeightAverage average = WeightAverage.of(model, CONFIG);
+                WeightAverages averages = WeightAverages.of(model, CONFIG);
                 Trainer trainer =
                         model.newTrainer(
                                 new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss()))) {
+            WeightAverage average = averages.main();
             trainer.initialize(new Shape(1, 3, 8, 8));
-            average.update();
+            averages.update();
             average.recomputeStatistics(trainer, TestModels.images(model.getNDManager(), 11, 4));
             Map<String, Float> values =
                     average.evaluate(trainer, TestModels.images(model.getNDManager(), 11, 4));

@@ -253,8 +253,9 @@ final class RunningStatisticsTest {
                         .optPrecision(Precision.FLOAT64)
                         .build();
         try (Model model = dense(BatchNorm.builder().build());
-                WeightAverage average = WeightAverage.of(model, config)) {
-            average.update();
+                WeightAverages averages = WeightAverages.of(model, config)) {
+            WeightAverage average = averages.main();
+            averages.update();
             NDArray data = random(model.getNDManager(), 3, 20, 6);
             average.recomputeStatistics(batches(data, 20));
             double[][] expected = moments(forward(child(model, 0), data));

@@ -146,9 +146,10 @@ final class StepContractTest {
         try (Model model = TestModels.convolutional(batchNorm);
                 Trainer trainer = trainer(model, optimizer, null)) {
             EmaConfig config = TestModels.config(SCHEDULE, buffers, List.of(), List.of(), null);
-            try (WeightAverage average = WeightAverage.of(model, config)) {
+            try (WeightAverages averages = WeightAverages.of(model, config)) {
+                WeightAverage average = averages.main();
                 Loop shape = loop.name().startsWith("EASY") ? Loop.EASY_TRAIN : loop;
-                train(trainer, shape, average::update);
+                train(trainer, shape, averages::update);
                 return Result.of(model, average);
             }
         }
@@ -179,11 +180,12 @@ final class StepContractTest {
     private static Result delayed(Kind optimizer) throws Exception {
         try (Model model = TestModels.convolutional(false);
                 Trainer trainer = trainer(model, optimizer, null);
-                WeightAverage average = WeightAverage.of(model, EmaConfig.of(SCHEDULE))) {
+                WeightAverages averages = WeightAverages.of(model, EmaConfig.of(SCHEDULE))) {
+            WeightAverage average = averages.main();
             for (int epoch = 0; epoch < 2; epoch++) {
                 for (Batch batch : trainer.iterateDataset(data(trainer))) {
                     EasyTrain.trainBatch(trainer, batch);
-                    average.update();
+                    averages.update();
                     trainer.step();
                     batch.close();
                 }

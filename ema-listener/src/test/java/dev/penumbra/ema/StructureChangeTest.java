@@ -244,17 +244,18 @@ final class StructureChangeTest {
                 EmaConfig.of(new ConstantDecay(0.5)).toBuilder()
                         .optGroup("^03", new ConstantDecay(0))
                         .build();
-        try (WeightAverage average = WeightAverage.of(model, config)) {
-            average.update();
+        try (WeightAverages averages = WeightAverages.of(model, config)) {
+            WeightAverage average = averages.main();
+            averages.update();
             Block added = linear();
             block.add(added);
             initialize(added);
-            average.update();
+            averages.update();
             Parameter bias = block.getParameters().get("03Linear_bias");
             ArrayBlock.set(bias, 1, 2, 3);
             ArrayBlock.set(block.getParameters().get("01Linear_bias"), 8, 8, 8);
             float[] first = Weights.values(average, "01Linear_bias");
-            average.update();
+            averages.update();
             assertArrayEquals(new float[] {1, 2, 3}, Weights.values(average, "03Linear_bias"));
             assertEquals((first[0] + 8) / 2, Weights.values(average, "01Linear_bias")[0]);
         }
@@ -262,16 +263,17 @@ final class StructureChangeTest {
 
     @Test
     void layerSharedLater_isAveragedOnce() {
-        try (WeightAverage average =
-                WeightAverage.of(model, EmaConfig.of(new ConstantDecay(0.5)))) {
-            average.update();
+        try (WeightAverages averages =
+                WeightAverages.of(model, EmaConfig.of(new ConstantDecay(0.5)))) {
+            WeightAverage average = averages.main();
+            averages.update();
             block.add(block.getChildren().valueAt(0));
             Parameter bias = block.getParameters().get("03Linear_bias");
             ArrayBlock.set(bias, 0, 0, 0);
-            average.update();
+            averages.update();
             ArrayBlock.set(bias, 8, 8, 8);
             float before = Weights.values(average, "01Linear_bias")[0];
-            average.update();
+            averages.update();
             assertEquals(4, average.arrays().size());
             assertEquals((before + 8) / 2, Weights.values(average, "01Linear_bias")[0]);
         }

@@ -35,11 +35,11 @@ final class TeacherTest {
         return Engine.getInstance().newGradientCollector();
     }
 
-    private static WeightAverage updated(Model model) {
-        WeightAverage average = WeightAverage.of(model, CONFIG);
+    private static WeightAverages updated(Model model) {
+        WeightAverages averages = WeightAverages.of(model, CONFIG);
         Weights.move(model, 2);
-        average.update();
-        return average;
+        averages.update();
+        return averages;
     }
 
     private static Model linear() {
@@ -63,8 +63,9 @@ final class TeacherTest {
     @ValueSource(booleans = {false, true})
     void consistencyLoss_trainsTheStudentOnly(boolean training) {
         try (Model model = linear();
-                WeightAverage average = updated(model);
+                WeightAverages averages = updated(model);
                 NDManager scope = model.getNDManager().newSubManager()) {
+            WeightAverage average = averages.main();
             Map<String, ByteBuffer> averaged = Weights.averaged(average);
             NDArray input = StatisticsData.random(scope, 3, 5, 6);
             NDArray difference;
@@ -88,9 +89,10 @@ final class TeacherTest {
     @Test
     void teacherAlone_hasNoGraph() {
         try (Model model = linear();
-                WeightAverage average = updated(model);
+                WeightAverages averages = updated(model);
                 NDManager scope = model.getNDManager().newSubManager();
                 GradientCollector collector = collector()) {
+            WeightAverage average = averages.main();
             NDArray input = StatisticsData.random(scope, 3, 5, 6);
             NDArray teacher = average.forward(new NDList(input)).singletonOrThrow();
             NDArray loss = teacher.square().mean();
@@ -102,8 +104,9 @@ final class TeacherTest {
     @Test
     void teacherInTrainingMode_keepsRunningStatistics() {
         try (Model model = Weights.initialized();
-                WeightAverage average = updated(model);
+                WeightAverages averages = updated(model);
                 NDManager scope = model.getNDManager().newSubManager()) {
+            WeightAverage average = averages.main();
             Map<String, ByteBuffer> online = Weights.online(model);
             Map<String, ByteBuffer> averaged = Weights.averaged(average);
             NDArray input = Weights.images(scope, 4);
@@ -120,11 +123,12 @@ final class TeacherTest {
     @EnumSource(names = {"ONLINE", "FLOAT64"})
     void penalty_hasTheGradientOfTheFormula(Precision precision) {
         try (Model model = Weights.initialized();
-                WeightAverage average =
-                        WeightAverage.of(
+                WeightAverages averages =
+                        WeightAverages.of(
                                 model, CONFIG.toBuilder().optPrecision(precision).build())) {
+            WeightAverage average = averages.main();
             Weights.move(model, 2);
-            average.update();
+            averages.update();
             float value;
             try (GradientCollector collector = collector();
                     NDArray penalty = average.penalty(0.3)) {
@@ -157,9 +161,10 @@ final class TeacherTest {
     void penaltyAlone_leadsToTheAverage() {
         try (Model model = ArrayBlock.model()) {
             Parameter weight = ArrayBlock.weight(model, "a", 8, -4);
-            try (WeightAverage average = WeightAverage.of(model, CONFIG)) {
+            try (WeightAverages averages = WeightAverages.of(model, CONFIG)) {
+                WeightAverage average = averages.main();
                 ArrayBlock.set(weight, 4, 0);
-                average.update();
+                averages.update();
                 try (GradientCollector collector = collector();
                         NDArray penalty = average.penalty(4)) {
                     assertEquals(4 / 2.0 * 8, penalty.getFloat());
@@ -178,8 +183,9 @@ final class TeacherTest {
     void gradientOfThePenalty_survivesTheGarbageCollector() {
         try (Model model = ArrayBlock.model()) {
             Parameter weight = ArrayBlock.weight(model, "a", 8, -4);
-            try (WeightAverage average = WeightAverage.of(model, CONFIG);
+            try (WeightAverages averages = WeightAverages.of(model, CONFIG);
                     GradientCollector collector = collector()) {
+                WeightAverage average = averages.main();
                 ArrayBlock.set(weight, 4, 0);
                 NDArray penalty = average.penalty(4);
                 System.gc();
@@ -196,8 +202,9 @@ final class TeacherTest {
     @Test
     void penalty_addsToALoss() {
         try (Model model = linear();
-                WeightAverage average = updated(model);
+                WeightAverages averages = updated(model);
                 NDManager scope = model.getNDManager().newSubManager()) {
+            WeightAverage average = averages.main();
             NDArray input = StatisticsData.random(scope, 3, 5, 6);
             float[] alone = gradients(model, average, input, 0);
             float[] both = gradients(model, average, input, 0.5);
@@ -234,7 +241,8 @@ final class TeacherTest {
             Parameter left = ArrayBlock.weight(model, "left", 0);
             Parameter frozen = ArrayBlock.weight(model, "frozen", 0);
             frozen.freeze(true);
-            try (WeightAverage average = WeightAverage.of(model, config)) {
+            try (WeightAverages averages = WeightAverages.of(model, config)) {
+                WeightAverage average = averages.main();
                 for (Parameter parameter : List.of(weight, left, frozen)) {
                     ArrayBlock.set(parameter, 3);
                 }
@@ -251,7 +259,8 @@ final class TeacherTest {
         try (Model model = ArrayBlock.model()) {
             NDArray start = model.getNDManager().zeros(new Shape(3), DataType.FLOAT16);
             Parameter weight = ArrayBlock.add(model, "a", Parameter.Type.WEIGHT, start, true);
-            try (WeightAverage average = WeightAverage.of(model, CONFIG)) {
+            try (WeightAverages averages = WeightAverages.of(model, CONFIG)) {
+                WeightAverage average = averages.main();
                 try (NDArray values = model.getNDManager().create(new float[] {300, 1, 0})) {
                     ArrayBlock.set(weight, values);
                 }
@@ -271,7 +280,8 @@ final class TeacherTest {
     @Test
     void penalty_isOnTheModelsManagerAlone() {
         try (Model model = Weights.initialized();
-                WeightAverage average = updated(model)) {
+                WeightAverages averages = updated(model)) {
+            WeightAverage average = averages.main();
             int arrays = model.getNDManager().getManagedArrays().size();
             try (NDArray penalty = average.penalty(1)) {
                 assertEquals(arrays + 1, model.getNDManager().getManagedArrays().size());
@@ -284,7 +294,8 @@ final class TeacherTest {
     @Test
     void strength_isChecked() {
         try (Model model = Weights.initialized();
-                WeightAverage average = WeightAverage.of(model, CONFIG)) {
+                WeightAverages averages = WeightAverages.of(model, CONFIG)) {
+            WeightAverage average = averages.main();
             for (double strength : new double[] {-1, Double.NaN, Double.POSITIVE_INFINITY}) {
                 Exception e =
                         assertThrows(
@@ -298,7 +309,8 @@ final class TeacherTest {
     @Test
     void modelWithoutTrainedWeights_hasNoPenalty() {
         try (Model model = linear();
-                WeightAverage average = WeightAverage.of(model, CONFIG)) {
+                WeightAverages averages = WeightAverages.of(model, CONFIG)) {
+            WeightAverage average = averages.main();
             model.getBlock().freezeParameters(true);
             Exception e = assertThrows(IllegalStateException.class, () -> average.penalty(1));
             assertEquals("The model has no trained weights to average", e.getMessage());

@@ -81,7 +81,7 @@ final class TrajectoriesReferenceTest {
 
     /** One scalar through an average, step by step. */
     private interface ScalarCheck {
-        void accept(WeightAverage average, Parameter parameter, float online, float expected);
+        void accept(WeightAverages averages, Parameter parameter, float online, float expected);
     }
 
     private static void runScalar(String name, ScalarCheck check) {
@@ -95,11 +95,12 @@ final class TrajectoriesReferenceTest {
             Parameter parameter =
                     ArrayBlock.weight(model, "weight", golden.get("init").getAsFloat());
             JsonArray online = golden.getAsJsonArray("online");
-            JsonArray averages = golden.getAsJsonArray("ema");
-            try (WeightAverage average = WeightAverage.of(model, config)) {
+            JsonArray expectedAverages = golden.getAsJsonArray("ema");
+            try (WeightAverages averages = WeightAverages.of(model, config)) {
                 for (int i = 0; i < online.size(); i++) {
-                    float expected = Golden.floatOf(averages.get(i).getAsJsonObject().get("hex"));
-                    check.accept(average, parameter, online.get(i).getAsFloat(), expected);
+                    float expected =
+                            Golden.floatOf(expectedAverages.get(i).getAsJsonObject().get("hex"));
+                    check.accept(averages, parameter, online.get(i).getAsFloat(), expected);
                 }
             }
         }
@@ -114,10 +115,10 @@ final class TrajectoriesReferenceTest {
     void scalar_equals(String name) {
         runScalar(
                 name,
-                (average, parameter, online, expected) -> {
+                (averages, parameter, online, expected) -> {
                     ArrayBlock.set(parameter, online);
-                    average.update();
-                    assertEquals(expected, array(average, "weight").getFloat());
+                    averages.update();
+                    assertEquals(expected, array(averages.main(), "weight").getFloat());
                 });
     }
 
@@ -127,7 +128,7 @@ final class TrajectoriesReferenceTest {
         private final JsonObject golden;
         private final Model model = ArrayBlock.model();
         private final Map<String, Parameter> parameters;
-        private final WeightAverage average;
+        private final WeightAverages averages;
 
         TimmRun(String name) {
             golden = find(TIMM.getAsJsonArray("cases"), "name", name);
@@ -145,7 +146,7 @@ final class TrajectoriesReferenceTest {
                     Parameter.Type.OTHER,
                     model.getNDManager().create(batches, new Shape()).duplicate(),
                     false);
-            average = WeightAverage.of(model, config());
+            averages = WeightAverages.of(model, config());
         }
 
         private Parameter add(String name, Parameter.Type type, boolean trained) {
@@ -205,13 +206,14 @@ final class TrajectoriesReferenceTest {
             try (NDArray batches = model.getNDManager().create(batches(update), new Shape())) {
                 ArrayBlock.set(count, batches);
             }
-            average.update();
-            assertArrayEquals(batches(update), array(average, "num_batches_tracked").toLongArray());
+            averages.update();
+            assertArrayEquals(
+                    batches(update), array(averages.main(), "num_batches_tracked").toLongArray());
         }
 
         @Override
         public void close() {
-            average.close();
+            averages.close();
             model.close();
         }
     }
@@ -223,11 +225,11 @@ final class TrajectoriesReferenceTest {
             for (int update = 0; update < run.updates(); update++) {
                 run.update(update);
                 double decay = run.golden.getAsJsonArray("decays").get(update).getAsDouble();
-                assertEquals(decay, run.average.decay());
+                assertEquals(decay, run.averages.main().decay());
                 for (String parameter : run.parameters.keySet()) {
                     assertArrayEquals(
                             run.expected(parameter, update),
-                            array(run.average, parameter).toFloatArray(),
+                            array(run.averages.main(), parameter).toFloatArray(),
                             parameter + " " + update);
                 }
             }

@@ -47,11 +47,11 @@ final class WeightAverageStateTest {
         model.close();
     }
 
-    private WeightAverage updated() {
-        WeightAverage average = WeightAverage.of(model, CONFIG);
+    private WeightAverages updated() {
+        WeightAverages averages = WeightAverages.of(model, CONFIG);
         Weights.move(model, 2);
-        average.update();
-        return average;
+        averages.update();
+        return averages;
     }
 
     private static void assertRefused(String message, Executable executable) {
@@ -60,7 +60,8 @@ final class WeightAverageStateTest {
 
     @Test
     void swapIn_showsTheAverage() {
-        try (WeightAverage average = updated()) {
+        try (WeightAverages averages = updated()) {
+            WeightAverage average = averages.main();
             Map<String, ByteBuffer> averaged = Weights.averaged(average);
             Map<String, ByteBuffer> online = Weights.online(model);
             assertNotEquals(online, averaged);
@@ -74,7 +75,8 @@ final class WeightAverageStateTest {
 
     @Test
     void swapIn_restoresAfterAnException() {
-        try (WeightAverage average = updated()) {
+        try (WeightAverages averages = updated()) {
+            WeightAverage average = averages.main();
             Map<String, ByteBuffer> online = Weights.online(model);
             assertThrows(
                     ArithmeticException.class,
@@ -85,14 +87,15 @@ final class WeightAverageStateTest {
                     });
             assertEquals(online, Weights.online(model));
             Weights.move(model, 3);
-            average.update();
+            averages.update();
             assertEquals(2, average.step());
         }
     }
 
     @Test
     void swapScope_closesOnce() {
-        try (WeightAverage average = updated()) {
+        try (WeightAverages averages = updated()) {
+            WeightAverage average = averages.main();
             Map<String, ByteBuffer> online = Weights.online(model);
             SwapScope scope = average.swapIn();
             scope.close();
@@ -108,10 +111,11 @@ final class WeightAverageStateTest {
 
     @Test
     void close_undoesAnOpenSwap() {
-        WeightAverage average = updated();
+        WeightAverages averages = updated();
+        WeightAverage average = averages.main();
         Map<String, ByteBuffer> online = Weights.online(model);
         SwapScope scope = average.swapIn();
-        average.close();
+        averages.close();
         assertEquals(online, Weights.online(model));
         scope.close();
         assertEquals(online, Weights.online(model));
@@ -129,9 +133,10 @@ final class WeightAverageStateTest {
                             Parameter.Type.WEIGHT,
                             values.toType(DataType.FLOAT16, true),
                             true);
-            try (WeightAverage average = WeightAverage.of(halves, CONFIG)) {
+            try (WeightAverages averages = WeightAverages.of(halves, CONFIG)) {
+                WeightAverage average = averages.main();
                 ArrayBlock.set(weight, 0.3f, 0.5f, -65504, 1);
-                average.update();
+                averages.update();
                 ByteBuffer online = Weights.bits(weight.getArray());
                 NDArray averaged = Weights.array(average, "weight");
                 try (SwapScope scope = average.swapIn()) {
@@ -140,7 +145,7 @@ final class WeightAverageStateTest {
                             Weights.bits(weight.getArray()));
                 }
                 assertEquals(online, Weights.bits(weight.getArray()));
-                average.update();
+                averages.update();
                 assertEquals(2, average.step());
             }
         }
@@ -148,11 +153,12 @@ final class WeightAverageStateTest {
 
     @Test
     void whileSwappedIn_nothingElseIsAllowed() {
-        try (WeightAverage average = updated();
-                SwapScope scope = average.swapIn()) {
+        try (WeightAverages averages = updated();
+                SwapScope scope = averages.main().swapIn()) {
+            WeightAverage average = averages.main();
             NDList input = new NDList(Weights.images(model.getNDManager(), 4));
             assertRefused(SWAPPED, average::swapIn);
-            assertRefused(SWAPPED, average::update);
+            assertRefused(SWAPPED, averages::update);
             assertRefused(SWAPPED, average::arrays);
             assertRefused(SWAPPED, average::distance);
             assertRefused(SWAPPED, () -> average.forward(input));
@@ -164,11 +170,12 @@ final class WeightAverageStateTest {
 
     @Test
     void onceClosed_nothingIsAllowed() {
-        WeightAverage average = updated();
-        average.close();
-        average.close();
+        WeightAverages averages = updated();
+        WeightAverage average = averages.main();
+        averages.close();
+        averages.close();
         NDList input = new NDList(Weights.images(model.getNDManager(), 4));
-        assertRefused(CLOSED, average::update);
+        assertRefused(CLOSED, averages::update);
         assertRefused(CLOSED, average::swapIn);
         assertRefused(CLOSED, average::arrays);
         assertRefused(CLOSED, average::distance);
@@ -179,17 +186,18 @@ final class WeightAverageStateTest {
 
     @Test
     void modelClosedFirst_closesTheAverage() {
-        WeightAverage average = updated();
+        WeightAverages averages = updated();
         model.close();
-        assertRefused("The average is closed with its model", average::update);
-        average.close();
+        assertRefused("The average is closed with its model", averages::update);
+        averages.close();
     }
 
     @Test
     void beforeTheFirstStep_theAverageIsNotForUse() {
         String message =
                 "The average has not been updated yet: train at least one step before using it";
-        try (WeightAverage average = WeightAverage.of(model, CONFIG)) {
+        try (WeightAverages averages = WeightAverages.of(model, CONFIG)) {
+            WeightAverage average = averages.main();
             NDList input = new NDList(Weights.images(model.getNDManager(), 4));
             assertRefused(message, average::swapIn);
             assertRefused(message, () -> average.forward(input));
@@ -204,7 +212,7 @@ final class WeightAverageStateTest {
         try (Model empty = TestModels.convolutional(true)) {
             assertRefused(
                     "The model has no weights yet: call trainer.initialize(...) before training",
-                    () -> WeightAverage.of(empty, CONFIG));
+                    () -> WeightAverages.of(empty, CONFIG));
         }
     }
 
@@ -213,7 +221,7 @@ final class WeightAverageStateTest {
         try (Model empty = ArrayBlock.model()) {
             assertRefused(
                     "The model has no parameters to average",
-                    () -> WeightAverage.of(empty, CONFIG));
+                    () -> WeightAverages.of(empty, CONFIG));
         }
     }
 
@@ -230,19 +238,21 @@ final class WeightAverageStateTest {
         String message = "parameter 'weight' must keep the shape (2, 3), got (4, 3)";
         try (Model two = linear(2);
                 Model four = linear(4);
-                WeightAverage average = WeightAverage.of(two, CONFIG)) {
-            average.update();
+                WeightAverages averages = WeightAverages.of(two, CONFIG)) {
+            WeightAverage average = averages.main();
+            averages.update();
             four.save(directory, "linear");
             two.load(directory, "linear");
-            assertRefused(message, average::update);
-            assertRefused(message, average::update);
+            assertRefused(message, averages::update);
+            assertRefused(message, averages::update);
             assertEquals(1, average.step());
         }
     }
 
     @Test
     void swapIn_afterALoad() throws Exception {
-        try (WeightAverage average = updated()) {
+        try (WeightAverages averages = updated()) {
+            WeightAverage average = averages.main();
             model.save(directory, "checkpoint");
             model.load(directory, "checkpoint");
             Map<String, ByteBuffer> averaged = Weights.averaged(average);
@@ -257,9 +267,10 @@ final class WeightAverageStateTest {
 
     @Test
     void parameterStore_ofAParameterThatCameLater() {
-        try (WeightAverage average = updated();
+        try (WeightAverages averages = updated();
                 NDManager scope = model.getNDManager().newSubManager();
                 Model other = ArrayBlock.model()) {
+            WeightAverage average = averages.main();
             Parameter late = ArrayBlock.weight(other, "late", 1);
             ParameterStore store = average.parameterStore(scope);
             assertRefused(
@@ -272,16 +283,18 @@ final class WeightAverageStateTest {
     @Test
     @SuppressWarnings("NullAway") // DJL's blocks ask for parameters they do not have
     void parameterStore_ofAnAbsentParameter() {
-        try (WeightAverage average = updated();
+        try (WeightAverages averages = updated();
                 NDManager scope = model.getNDManager().newSubManager()) {
+            WeightAverage average = averages.main();
             assertNull(average.parameterStore(scope).getValue(null, scope.getDevice(), false));
         }
     }
 
     @Test
     void parameterStore_answersWithAverages() {
-        try (WeightAverage average = updated();
+        try (WeightAverages averages = updated();
                 NDManager scope = model.getNDManager().newSubManager()) {
+            WeightAverage average = averages.main();
             Block block = model.getBlock();
             Parameter bias = block.getParameters().get("05Linear_bias");
             NDArray value = average.parameterStore(scope).getValue(bias, scope.getDevice(), false);

@@ -65,7 +65,8 @@ final class WeightAverageTest {
     @Test
     void average_startsAsACopy() {
         try (Model trained = Weights.initialized();
-                WeightAverage average = WeightAverage.of(trained, HALF)) {
+                WeightAverages averages = WeightAverages.of(trained, HALF)) {
+            WeightAverage average = averages.main();
             assertEquals(Weights.online(trained), Weights.averaged(average));
             assertEquals(0, average.step());
             assertEquals(0.5, average.decay());
@@ -78,11 +79,12 @@ final class WeightAverageTest {
     void update_followsTheSchedule() {
         Parameter weight = ArrayBlock.weight(model, "weight", 100);
         EmaConfig config = EmaConfig.of(new ArithmeticMean());
-        try (WeightAverage average = WeightAverage.of(model, config)) {
+        try (WeightAverages averages = WeightAverages.of(model, config)) {
+            WeightAverage average = averages.main();
             float[][] expected = {{8, 8}, {16, 12}, {24, 16}, {48, 24}};
             for (int step = 1; step <= 4; step++) {
                 ArrayBlock.set(weight, expected[step - 1][0]);
-                average.update();
+                averages.update();
                 assertEquals(step, average.step());
                 assertEquals((step - 1.0) / step, average.decay());
                 assertArrayEquals(
@@ -97,12 +99,13 @@ final class WeightAverageTest {
         try (Model twice = Model.newInstance("shared", "PyTorch")) {
             twice.setBlock(new SequentialBlock().add(shared).add(shared));
             twice.getBlock().initialize(twice.getNDManager(), DataType.FLOAT32, new Shape(1, 3));
-            try (WeightAverage average = WeightAverage.of(twice, HALF)) {
+            try (WeightAverages averages = WeightAverages.of(twice, HALF)) {
+                WeightAverage average = averages.main();
                 assertEquals(
                         List.of("01Linear_weight", "01Linear_bias"),
                         List.copyOf(average.arrays().keySet()));
                 ArrayBlock.set(twice.getBlock().getParameters().get("02Linear_bias"), 8, 8, 8);
-                average.update();
+                averages.update();
                 assertArrayEquals(new float[] {4, 4, 4}, Weights.values(average, "01Linear_bias"));
             }
         }
@@ -111,7 +114,8 @@ final class WeightAverageTest {
     @Test
     void arrays_cannotBeChanged() {
         ArrayBlock.weight(model, "weight", 1);
-        try (WeightAverage average = WeightAverage.of(model, HALF)) {
+        try (WeightAverages averages = WeightAverages.of(model, HALF)) {
+            WeightAverage average = averages.main();
             Map<String, NDArray> arrays = average.arrays();
             assertThrows(UnsupportedOperationException.class, arrays::clear);
         }
@@ -122,15 +126,16 @@ final class WeightAverageTest {
         Parameter weight = ArrayBlock.weight(model, "weight", 0);
         Parameter frozen = ArrayBlock.weight(model, "frozen", 0);
         frozen.freeze(true);
-        try (WeightAverage average = WeightAverage.of(model, HALF)) {
+        try (WeightAverages averages = WeightAverages.of(model, HALF)) {
+            WeightAverage average = averages.main();
             ArrayBlock.set(weight, 8);
             ArrayBlock.set(frozen, 8);
-            average.update();
+            averages.update();
             assertArrayEquals(new float[] {4}, Weights.values(average, "weight"));
             assertArrayEquals(new float[] {8}, Weights.values(average, "frozen"));
-            average.update();
+            averages.update();
             ArrayBlock.set(frozen, 3);
-            average.update();
+            averages.update();
             assertArrayEquals(new float[] {3}, Weights.values(average, "frozen"));
         }
     }
@@ -140,10 +145,11 @@ final class WeightAverageTest {
     void frozenParameter_withReplacedMemory() {
         Parameter frozen = ArrayBlock.weight(model, "frozen", 0);
         frozen.freeze(true);
-        try (WeightAverage average = WeightAverage.of(model, HALF)) {
-            average.update();
+        try (WeightAverages averages = WeightAverages.of(model, HALF)) {
+            WeightAverage average = averages.main();
+            averages.update();
             frozen.getArray().set(FloatBuffer.wrap(new float[] {5}));
-            average.update();
+            averages.update();
             assertArrayEquals(new float[] {5}, Weights.values(average, "frozen"));
         }
     }
@@ -151,16 +157,17 @@ final class WeightAverageTest {
     @Test
     void freezing_takesEffectInTheMiddle() {
         Parameter weight = ArrayBlock.weight(model, "weight", 0);
-        try (WeightAverage average = WeightAverage.of(model, HALF)) {
+        try (WeightAverages averages = WeightAverages.of(model, HALF)) {
+            WeightAverage average = averages.main();
             ArrayBlock.set(weight, 8);
-            average.update();
+            averages.update();
             assertArrayEquals(new float[] {4}, Weights.values(average, "weight"));
             weight.freeze(true);
-            average.update();
+            averages.update();
             assertArrayEquals(new float[] {8}, Weights.values(average, "weight"));
             weight.freeze(false);
             ArrayBlock.set(weight, 16);
-            average.update();
+            averages.update();
             assertArrayEquals(new float[] {12}, Weights.values(average, "weight"));
             assertEquals(4, average.distance());
         }
@@ -182,9 +189,10 @@ final class WeightAverageTest {
                         List.of("^a_"),
                         List.of("bias$"),
                         null);
-        try (WeightAverage average = WeightAverage.of(model, config)) {
+        try (WeightAverages averages = WeightAverages.of(model, config)) {
+            WeightAverage average = averages.main();
             all.forEach(parameter -> ArrayBlock.set(parameter, 8));
-            average.update();
+            averages.update();
             assertArrayEquals(new float[] {4}, Weights.values(average, "a_weight"));
             assertArrayEquals(new float[] {8}, Weights.values(average, "a_bias"));
             assertArrayEquals(new float[] {8}, Weights.values(average, "b_weight"));
@@ -200,7 +208,8 @@ final class WeightAverageTest {
             names = {"AVERAGE", "COPY"})
     void runningStatistics_followTheirPolicy(Treatment buffers) {
         try (Model trained = Weights.initialized();
-                WeightAverage average = WeightAverage.of(trained, config(buffers))) {
+                WeightAverages averages = WeightAverages.of(trained, config(buffers))) {
+            WeightAverage average = averages.main();
             for (String name : List.of("02BatchNorm_runningMean", "02BatchNorm_runningVar")) {
                 NDArray online = trained.getBlock().getParameters().get(name).getArray();
                 for (long seed = 1; seed < 4; seed++) {
@@ -208,7 +217,7 @@ final class WeightAverageTest {
                     long version = version(online);
                     Weights.forward(trained, seed);
                     assertEquals(version, version(online));
-                    average.update();
+                    averages.update();
                     float[] expected = online.toFloatArray();
                     if (buffers == Treatment.AVERAGE) {
                         for (int i = 0; i < expected.length; i++) {
@@ -237,10 +246,11 @@ final class WeightAverageTest {
         for (Treatment buffers : List.of(Treatment.AVERAGE, Treatment.COPY)) {
             ArrayBlock.set(mean, 0);
             ArrayBlock.set(variance, 0);
-            try (WeightAverage average = WeightAverage.of(model, config(buffers))) {
+            try (WeightAverages averages = WeightAverages.of(model, config(buffers))) {
+                WeightAverage average = averages.main();
                 ArrayBlock.set(mean, 8);
                 ArrayBlock.set(variance, 16);
-                average.update();
+                averages.update();
                 float share = buffers == Treatment.COPY ? 1 : 0.25f;
                 assertArrayEquals(new float[] {8 * share}, Weights.values(average, "mean"));
                 assertArrayEquals(new float[] {16 * share}, Weights.values(average, "variance"));
@@ -254,10 +264,11 @@ final class WeightAverageTest {
         Parameter count = ArrayBlock.add(model, "count", Parameter.Type.OTHER, start, false);
         NDArray steps = model.getNDManager().create(new long[] {1}).duplicate();
         Parameter mean = ArrayBlock.add(model, "mean", Parameter.Type.RUNNING_MEAN, steps, false);
-        try (WeightAverage average = WeightAverage.of(model, HALF)) {
+        try (WeightAverages averages = WeightAverages.of(model, HALF)) {
+            WeightAverage average = averages.main();
             ArrayBlock.set(count, model.getNDManager().create(new int[] {7, Integer.MAX_VALUE}));
             ArrayBlock.set(mean, model.getNDManager().create(new long[] {Long.MAX_VALUE}));
-            average.update();
+            averages.update();
             assertArrayEquals(
                     new int[] {7, Integer.MAX_VALUE}, Weights.array(average, "count").toIntArray());
             assertArrayEquals(
@@ -271,13 +282,14 @@ final class WeightAverageTest {
     void halfPrecision_isAveragedInFloat32() {
         Parameter weight = half("weight", 1);
         EmaConfig config = EmaConfig.of(new ConstantDecay(0.9999));
-        try (WeightAverage average = WeightAverage.of(model, config)) {
+        try (WeightAverages averages = WeightAverages.of(model, config)) {
+            WeightAverage average = averages.main();
             NDArray array = Weights.array(average, "weight");
             assertEquals(DataType.FLOAT32, array.getDataType());
             ArrayBlock.set(weight, 1.5f);
             double expected = 1;
             for (int update = 0; update < 100; update++) {
-                average.update();
+                averages.update();
                 expected += (1 - 0.9999) * (1.5 - expected);
             }
             // 100 roundings of 2^-24; the average has moved by 0.005.
@@ -297,9 +309,10 @@ final class WeightAverageTest {
         NDArray start = model.getNDManager().create(new double[] {1, 1e-300}).duplicate();
         Parameter weight = ArrayBlock.add(model, "weight", Parameter.Type.WEIGHT, start, true);
         EmaConfig config = EmaConfig.of(new ConstantDecay(0.999999));
-        try (WeightAverage average = WeightAverage.of(model, config)) {
+        try (WeightAverages averages = WeightAverages.of(model, config)) {
+            WeightAverage average = averages.main();
             ArrayBlock.set(weight, model.getNDManager().create(new double[] {1.5, 0}));
-            average.update();
+            averages.update();
             double share = 1 - 0.999999;
             assertArrayEquals(
                     new double[] {1 + share * 0.5, 1e-300 - share * 1e-300},
@@ -316,11 +329,12 @@ final class WeightAverageTest {
         Parameter half = half("half", 0);
         NDArray start = model.getNDManager().create(new double[1]).duplicate();
         Parameter wide = ArrayBlock.add(model, "wide", Parameter.Type.WEIGHT, start, true);
-        try (WeightAverage average = WeightAverage.of(model, QUARTERS)) {
+        try (WeightAverages averages = WeightAverages.of(model, QUARTERS)) {
+            WeightAverage average = averages.main();
             ArrayBlock.set(single, 8);
             ArrayBlock.set(half, 16);
             ArrayBlock.set(wide, model.getNDManager().create(new double[] {32}));
-            average.update();
+            averages.update();
             assertEquals(2, Weights.array(average, "single").getFloat());
             assertEquals(4, Weights.array(average, "half").getFloat());
             assertEquals(8, Weights.array(average, "wide").getDouble());
@@ -334,9 +348,10 @@ final class WeightAverageTest {
         EmaConfig config =
                 TestModels.config(
                         new ConstantDecay(0.5), Treatment.COPY, List.of(), List.of(), Device.cpu());
-        try (WeightAverage average = WeightAverage.of(model, config)) {
+        try (WeightAverages averages = WeightAverages.of(model, config)) {
+            WeightAverage average = averages.main();
             ArrayBlock.set(weight, 8);
-            average.update();
+            averages.update();
             assertEquals(Device.cpu(), Weights.array(average, "weight").getDevice());
             assertEquals(4, Weights.array(average, "weight").getFloat());
         }
@@ -345,10 +360,11 @@ final class WeightAverageTest {
     @Test
     void load_replacesTheOnlineArrays(@TempDir Path directory) throws Exception {
         try (Model trained = Weights.initialized();
-                WeightAverage average = WeightAverage.of(trained, HALF)) {
+                WeightAverages averages = WeightAverages.of(trained, HALF)) {
+            WeightAverage average = averages.main();
             trained.save(directory, "checkpoint");
             Weights.move(trained, 2);
-            average.update();
+            averages.update();
             float[] before = Weights.values(average, "05Linear_bias");
             trained.load(directory, "checkpoint");
             float[] loaded =
@@ -357,7 +373,7 @@ final class WeightAverageTest {
                             .get("05Linear_bias")
                             .getArray()
                             .toFloatArray();
-            average.update();
+            averages.update();
             float[] after = Weights.values(average, "05Linear_bias");
             for (int i = 0; i < before.length; i++) {
                 assertEquals((before[i] + loaded[i]) / 2, after[i], 1e-6);
@@ -370,11 +386,12 @@ final class WeightAverageTest {
     @Test
     void update_onAnotherThread() throws Exception {
         Parameter weight = ArrayBlock.weight(model, "weight", 0);
-        try (WeightAverage average = WeightAverage.of(model, HALF)) {
+        try (WeightAverages averages = WeightAverages.of(model, HALF)) {
+            WeightAverage average = averages.main();
             ArrayBlock.set(weight, 8);
             onAnotherThread(
                     () -> {
-                        average.update();
+                        averages.update();
                         try (SwapScope scope = average.swapIn()) {
                             assertEquals(4, weight.getArray().getFloat());
                         }

@@ -13,6 +13,7 @@ import dev.penumbra.ema.Arithmetic;
 import dev.penumbra.ema.EmaConfig;
 import dev.penumbra.ema.Treatments;
 import dev.penumbra.ema.WeightAverage;
+import dev.penumbra.ema.WeightAverages;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.PeerSchedules;
 import dev.penumbra.ema.schedule.Shifted;
@@ -166,15 +167,16 @@ final class ForeignAverageTest {
                                         : Arithmetic.LERP)
                         .build();
         average.weights().copyToModel();
-        try (WeightAverage continued = WeightAverage.of(model, config);
+        try (WeightAverages continueds = WeightAverages.of(model, config);
                 SafetensorsFile next = SafetensorsFile.open(Fixture.path("next.safetensors"))) {
+            WeightAverage continued = continueds.main();
             for (var pair : model.getBlock().getParameters()) {
                 String name = "online." + names.fileName(pair.getKey());
                 if (next.tensors().containsKey(name)) {
                     next.readInto(name, pair.getValue().getArray());
                 }
             }
-            continued.update();
+            continueds.update();
             for (Map.Entry<String, NDArray> entry : continued.arrays().entrySet()) {
                 String name = library + "." + names.fileName(entry.getKey());
                 if (next.tensors().containsKey(name)) {

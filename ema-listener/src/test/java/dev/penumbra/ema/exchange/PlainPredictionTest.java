@@ -10,6 +10,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import dev.penumbra.ema.EmaConfig;
 import dev.penumbra.ema.WeightAverage;
+import dev.penumbra.ema.WeightAverages;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
@@ -37,14 +38,15 @@ final class PlainPredictionTest {
     void savedAverage_predictsTheSameWithoutThisLibrary() throws Exception {
         float[] expected;
         try (Model model = Fixture.network();
-                WeightAverage average =
-                        WeightAverage.of(model, EmaConfig.of(new ConstantDecay(0.5)))) {
+                WeightAverages averages =
+                        WeightAverages.of(model, EmaConfig.of(new ConstantDecay(0.5)))) {
+            WeightAverage average = averages.main();
             WeightsFile.load(
                     Fixture.path("parameters.safetensors"),
                     model,
                     Fixture.names(model),
                     ImportSettings.strict());
-            average.update();
+            averages.update();
             average.save(folder, "averaged");
             NDArray images = Fixture.answer("input", model.getNDManager());
             write(images.toFloatArray());

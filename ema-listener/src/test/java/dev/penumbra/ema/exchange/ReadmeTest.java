@@ -10,6 +10,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import dev.penumbra.ema.EmaConfig;
 import dev.penumbra.ema.WeightAverage;
+import dev.penumbra.ema.WeightAverages;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -28,9 +29,10 @@ final class ReadmeTest {
     void exchange_runs(@TempDir Path directory) throws IOException {
         Path file = directory.resolve("average.safetensors");
         try (Model model = Fixture.network();
-                WeightAverage average =
-                        WeightAverage.of(model, EmaConfig.of(new ConstantDecay(0.5)))) {
-            average.update();
+                WeightAverages averages =
+                        WeightAverages.of(model, EmaConfig.of(new ConstantDecay(0.5)))) {
+            WeightAverage average = averages.main();
+            averages.update();
             NDArray images = Fixture.answer("input", model.getNDManager());
             NDList output =
                     exchange(model, average, file, Fixture.path("diffusers"), new NDList(images));

@@ -21,6 +21,7 @@ import dev.penumbra.ema.EmaConfig;
 import dev.penumbra.ema.ModelWeights;
 import dev.penumbra.ema.Treatments;
 import dev.penumbra.ema.WeightAverage;
+import dev.penumbra.ema.WeightAverages;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.safetensors.SafetensorsException;
 import dev.penumbra.safetensors.SafetensorsFile;
@@ -116,13 +117,14 @@ final class WeightsFileTest {
     @Test
     void average_isWrittenAsItIs() throws IOException {
         EmaConfig config = EmaConfig.of(new ConstantDecay(0.5));
-        try (WeightAverage average = WeightAverage.of(model, config)) {
+        try (WeightAverages averages = WeightAverages.of(model, config)) {
+            WeightAverage average = averages.main();
             assertThrows(
                     IllegalStateException.class,
                     () -> WeightsFile.write(path, average, names, ExportSettings.torch()));
             assertFalse(Files.exists(path));
             WeightsFile.load(PARAMETERS, model, names, ImportSettings.strict());
-            average.update();
+            averages.update();
             WeightsFile.write(path, average, names, ExportSettings.torch());
             assertEquals(Fixture.bytes(average.arrays(), names), Fixture.tensors(path));
         }
@@ -135,8 +137,9 @@ final class WeightsFileTest {
                 EmaConfig.of(new ConstantDecay(0.5)).toBuilder()
                         .optTreatments(Treatments.ofStatistics(Treatments.Treatment.RECOMPUTE))
                         .build();
-        try (WeightAverage average = WeightAverage.of(model, config)) {
-            average.update();
+        try (WeightAverages averages = WeightAverages.of(model, config)) {
+            WeightAverage average = averages.main();
+            averages.update();
             assertEquals(
                     "running statistics must be recomputed: call recomputeStatistics(...) after"
                             + " step 1",
@@ -153,10 +156,11 @@ final class WeightsFileTest {
     @Test
     void averageOfHalfPrecision_isKeptOrCast() throws IOException {
         try (Model half = Fixture.network(DataType.FLOAT16);
-                WeightAverage average =
-                        WeightAverage.of(half, EmaConfig.of(new ConstantDecay(0.5)))) {
+                WeightAverages averages =
+                        WeightAverages.of(half, EmaConfig.of(new ConstantDecay(0.5)))) {
+            WeightAverage average = averages.main();
             WeightsFile.load(Fixture.path("half.safetensors"), half, names, CONVERTED);
-            average.update();
+            averages.update();
             WeightsFile.write(path, average, names, ExportSettings.torch());
             assertEquals(TensorType.F32, typeOf("conv.weight"));
             assertEquals(Fixture.bytes(average.arrays(), names), Fixture.tensors(path));

@@ -114,10 +114,11 @@ final class PrecisionExperiment {
                             .toBuilder()
                             .optNonFinite(NonFinite.OFF)
                             .build();
-            try (WeightAverage average = WeightAverage.of(model, config)) {
+            try (WeightAverages averages = WeightAverages.of(model, config)) {
+                WeightAverage average = averages.main();
                 double online = set(weight, target);
                 for (long i = 0; i < updates; i++) {
-                    average.update();
+                    averages.update();
                 }
                 NDArray array = average.arrays().values().iterator().next();
                 double exact = online - (online - start) * Math.pow(decay, (double) updates);
