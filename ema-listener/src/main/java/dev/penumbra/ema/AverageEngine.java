@@ -31,6 +31,9 @@ final class AverageEngine implements AutoCloseable {
             DataType averageType,
             Device averageDevice) {}
 
+    /** Arrays of one device that must be finite, and their names. */
+    private record Guard(FiniteCheck check, List<String> names) {}
+
     private final NDManager manager;
     private final List<TrackedParameter> parameters;
     private final EmaConfig config;
@@ -39,7 +42,7 @@ final class AverageEngine implements AutoCloseable {
     private final boolean[] trainable;
     private final List<AveragedGroup> averaged = new ArrayList<>();
     private final List<CopiedGroup> copied = new ArrayList<>();
-    private final Map<FiniteCheck, List<String>> guarded = new LinkedHashMap<>();
+    private final List<Guard> guards = new ArrayList<>();
 
     /**
      * Prepares the arithmetic.
@@ -64,6 +67,7 @@ final class AverageEngine implements AutoCloseable {
             byKey.computeIfAbsent(keyOf(i), key -> new ArrayList<>()).add(i);
         }
         byKey.forEach(this::addGroup);
+        addGuards(byKey);
     }
 
     private Key keyOf(int index) {
@@ -106,11 +110,8 @@ final class AverageEngine implements AutoCloseable {
                 // What an average lacked is no part of a copy.
                 carries.forEach(each -> each.forEach(AverageEngine::clear));
             }
-            default -> {
-                return;
-            }
+            case KEEP -> {}
         }
-        guard(key, indices);
     }
 
     private static void clear(NDArray carry) {
@@ -119,15 +120,36 @@ final class AverageEngine implements AutoCloseable {
         }
     }
 
+    private void addGuards(Map<Key, List<Integer>> byKey) {
+        Map<Device, List<Integer>> byDevice = new LinkedHashMap<>();
+        byKey.forEach(
+                (key, indices) -> {
+                    if (key.onlineType().isFloating()) {
+                        List<Integer> moving =
+                                indices.stream()
+                                        .filter(i -> movesAnAverage(key.rule(), i))
+                                        .toList();
+                        byDevice.computeIfAbsent(key.onlineDevice(), device -> new ArrayList<>())
+                                .addAll(moving);
+                    }
+                });
+        byDevice.values().stream().filter(indices -> !indices.isEmpty()).forEach(this::addGuard);
+    }
+
     /** Constants may be infinite, such as the mask of an attention, and move no average. */
-    private void guard(Key key, List<Integer> indices) {
-        boolean constant = key.rule() == TrackedParameter.Rule.COPY_IF_CHANGED;
-        List<Integer> moving = indices.stream().filter(i -> !constant || trainable[i]).toList();
-        if (key.onlineType().isFloating() && !moving.isEmpty()) {
-            guarded.put(
-                    new FiniteCheck(select(List.of(onlineArrays), moving), manager),
-                    moving.stream().map(i -> parameters.get(i).name()).toList());
-        }
+    private boolean movesAnAverage(TrackedParameter.Rule rule, int index) {
+        return switch (rule) {
+            case AVERAGE, COPY -> true;
+            case COPY_IF_CHANGED -> trainable[index];
+            case KEEP -> false;
+        };
+    }
+
+    private void addGuard(List<Integer> indices) {
+        guards.add(
+                new Guard(
+                        new FiniteCheck(select(List.of(onlineArrays), indices), manager),
+                        indices.stream().map(i -> parameters.get(i).name()).toList()));
     }
 
     private static List<NDArray> select(List<NDArray> arrays, List<Integer> indices) {
@@ -162,10 +184,10 @@ final class AverageEngine implements AutoCloseable {
 
     /** Returns the name of a parameter with a value that is not a finite number, or null. */
     @Nullable String firstNonFinite() {
-        for (Map.Entry<FiniteCheck, List<String>> entry : guarded.entrySet()) {
-            int index = entry.getKey().firstNonFinite();
+        for (Guard guard : guards) {
+            int index = guard.check().firstNonFinite();
             if (index >= 0) {
-                return entry.getValue().get(index);
+                return guard.names().get(index);
             }
         }
         return null;
@@ -173,8 +195,12 @@ final class AverageEngine implements AutoCloseable {
 
     /** Moves or copies the active averages; there must be one. */
     void update(StepWeights[] weights, BitSet active) {
-        averaged.forEach(group -> group.update(weights, active));
-        copied.forEach(group -> group.update(active));
+        for (AveragedGroup group : averaged) {
+            group.update(weights, active);
+        }
+        for (CopiedGroup group : copied) {
+            group.update(active);
+        }
     }
 
     /** Puts an average into the trained weights that move it, for good. */

@@ -3,52 +3,92 @@ package dev.penumbra.ema;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.index.NDIndex;
 import dev.penumbra.torch.ForeachOps;
 import dev.penumbra.torch.TensorList;
 import java.util.ArrayList;
 import java.util.BitSet;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Parameters of the same types and devices that move towards their online values, in every average
  * of a model.
  *
- * <p>Large arrays are cut along their first axis, and the averages of one piece follow each other,
- * so that a piece of the online weights is read from memory once for all of them.
+ * <p>The lists name whole arrays, so they follow an array that is given other memory. The averages
+ * of one parameter follow each other, and large parameters are in lists of their own: these move
+ * piece by piece, and a piece of the online weights is read from memory once for all averages.
  *
- * <p>Where the averages live in another type or on another device, a stage holds the online values
- * in the average's type and on its device.
+ * <p>Where the averages live on a GPU in another type than the online weights or on another device,
+ * a stage there holds the online values in the averages' type. Elsewhere they are converted piece
+ * by piece.
  */
 final class AveragedGroup implements AutoCloseable {
-
-    /** Elements of a piece, of which those of a few averages fit into a core's cache. */
-    private static final long PIECE = 1 << 19;
 
     /** A rounding error of the division 1 / w is repaired up to this relative size. */
     private static final double DIVISOR_ROUNDING = 1e-12;
 
-    /** The arrays of the averages that move together, piece by piece. */
-    private record Pieces(
-            TensorList targets,
-            TensorList sources,
-            @Nullable TensorList carries,
-            List<Integer> members) {}
+    /** Arrays that move in one call: every average of a parameter, then of the next, and so on. */
+    private static final class Moves {
+        private final int[] members;
+        private final TensorList targets;
+        private final TensorList sources;
+        private final @Nullable TensorList carries;
+        private final double[] numbers;
+
+        /**
+         * Holds the lists.
+         *
+         * @param members the indices of the parameters
+         * @param targets the averages
+         * @param sources the online values of each average
+         * @param carries what each average lacks; null if errors are not carried
+         */
+        Moves(
+                int[] members,
+                TensorList targets,
+                TensorList sources,
+                @Nullable TensorList carries,
+                int count) {
+            this.members = members;
+            this.targets = targets;
+            this.sources = sources;
+            this.carries = carries;
+            numbers = new double[count];
+        }
+
+        void run(Arithmetic arithmetic, StepWeights[] weights) {
+            int next = 0;
+            for (int member : members) {
+                // An average that is not active has weights of 0 only, which leave it.
+                for (StepWeights average : weights) {
+                    numbers[next++] = average.of(member);
+                }
+            }
+            switch (arithmetic) {
+                case LERP -> ForeachOps.lerp(targets, sources, numbers);
+                case SUBTRACTION -> ForeachOps.lerpBySubtraction(targets, sources, numbers);
+                case DIVISION -> {
+                    toDivisors(numbers);
+                    ForeachOps.lerpByDivision(targets, sources, numbers);
+                }
+                case COMPENSATED ->
+                        ForeachOps.lerpCompensated(
+                                targets, Objects.requireNonNull(carries), sources, numbers);
+            }
+        }
+    }
 
     private final NDManager manager;
     private final Arithmetic arithmetic;
     private final int[] members;
     private final List<List<NDArray>> averages;
-    private final List<List<NDArray>> carries;
     private final List<NDArray> onlineArrays;
-    private final List<NDArray> sources;
     private final TensorList online;
     private final @Nullable TensorList stage;
     private final List<TensorList> whole = new ArrayList<>();
-    private final Map<BitSet, Pieces> pieces = new HashMap<>();
+    private final List<Moves> moves = new ArrayList<>();
+    private final boolean alike;
 
     /**
      * Prepares a group.
@@ -71,17 +111,24 @@ final class AveragedGroup implements AutoCloseable {
         this.members = members;
         this.onlineArrays = onlineArrays;
         this.averages = averages;
-        this.carries = carries;
-        online = TensorList.of(onlineArrays).attach(manager);
+        online = listOf(onlineArrays);
         List<NDArray> first = averages.get(0);
-        if (isAlike(onlineArrays.get(0), first.get(0))) {
+        List<NDArray> sources = onlineArrays;
+        boolean sameKind = isAlike(onlineArrays.get(0), first.get(0));
+        if (sameKind || !first.get(0).getDevice().isGpu()) {
             stage = null;
-            sources = onlineArrays;
         } else {
             sources = first.stream().map(array -> ownZeros(array, manager)).toList();
-            stage = TensorList.of(sources).attach(manager);
+            stage = listOf(sources);
         }
-        averages.forEach(arrays -> whole.add(TensorList.of(arrays).attach(manager)));
+        alike = sameKind || stage != null;
+        averages.forEach(arrays -> whole.add(listOf(arrays)));
+        addMoves(sources, carries, false);
+        addMoves(sources, carries, true);
+    }
+
+    private TensorList listOf(List<NDArray> arrays) {
+        return TensorList.of(arrays).attach(manager);
     }
 
     private static boolean isAlike(NDArray first, NDArray second) {
@@ -95,104 +142,68 @@ final class AveragedGroup implements AutoCloseable {
         return zeros;
     }
 
-    /** Moves the active averages. */
-    void update(StepWeights[] weights, BitSet active) {
-        online.requireOpen();
-        TensorList source = stagedSource();
-        int only = active.nextSetBit(0);
-        StepWeights first = weights[only];
-        if (active.cardinality() == 1 && first.isUniform() && arithmetic == Arithmetic.LERP) {
-            ForeachOps.lerp(whole.get(only), source, first.common());
-        } else {
-            move(pieces.computeIfAbsent((BitSet) active.clone(), this::cut), weights, active);
-        }
-    }
-
-    private void move(Pieces lists, StepWeights[] weights, BitSet active) {
-        whole.forEach(TensorList::requireOpen);
-        int[] averagesToMove = active.stream().toArray();
-        double[] each = new double[lists.members().size() * averagesToMove.length];
-        int next = 0;
-        for (int member : lists.members()) {
-            for (int average : averagesToMove) {
-                each[next++] = weights[average].of(member);
-            }
-        }
-        switch (arithmetic) {
-            case LERP -> ForeachOps.lerp(lists.targets(), lists.sources(), each);
-            case SUBTRACTION ->
-                    ForeachOps.lerpBySubtraction(lists.targets(), lists.sources(), each);
-            case DIVISION ->
-                    ForeachOps.lerpByDivision(lists.targets(), lists.sources(), divisors(each));
-            case COMPENSATED ->
-                    ForeachOps.lerpCompensated(
-                            lists.targets(),
-                            java.util.Objects.requireNonNull(lists.carries()),
-                            lists.sources(),
-                            each);
-        }
-    }
-
-    /** A mean divides by a whole number, which one over the weight misses by a rounding. */
-    private static double[] divisors(double[] weights) {
-        double[] divisors = new double[weights.length];
-        for (int i = 0; i < weights.length; i++) {
-            double divisor = 1 / weights[i];
-            double whole = Math.rint(divisor);
-            boolean isMean = Math.abs(divisor - whole) <= DIVISOR_ROUNDING * whole;
-            divisors[i] = isMean ? whole : divisor;
-        }
-        return divisors;
-    }
-
-    private Pieces cut(BitSet active) {
+    private void addMoves(List<NDArray> sources, List<List<NDArray>> carries, boolean inPieces) {
+        List<Integer> chosen = new ArrayList<>();
         List<NDArray> targets = new ArrayList<>();
         List<NDArray> from = new ArrayList<>();
         List<NDArray> errors = new ArrayList<>();
-        List<Integer> owners = new ArrayList<>();
-        int[] moving = active.stream().toArray();
         for (int m = 0; m < members.length; m++) {
-            long rows = rows(sources.get(m));
-            long step = rowsPerPiece(sources.get(m), rows);
-            for (long begin = 0; begin < rows; begin += step) {
-                owners.add(members[m]);
-                long end = Math.min(rows, begin + step);
-                for (int average : moving) {
-                    from.add(piece(sources.get(m), begin, end, rows));
-                    targets.add(piece(averages.get(average).get(m), begin, end, rows));
+            if (ForeachOps.isMovedInPieces(averages.get(0).get(m)) == inPieces) {
+                chosen.add(members[m]);
+                for (int average = 0; average < averages.size(); average++) {
+                    targets.add(averages.get(average).get(m));
+                    from.add(sources.get(m));
                     if (!carries.isEmpty()) {
-                        errors.add(piece(carries.get(average).get(m), begin, end, rows));
+                        errors.add(carries.get(average).get(m));
                     }
                 }
             }
         }
-        return new Pieces(
-                TensorList.of(targets).attach(manager),
-                TensorList.of(from).attach(manager),
-                errors.isEmpty() ? null : TensorList.of(errors).attach(manager),
-                owners);
-    }
-
-    /** A scalar and an array without elements are cut as one row. */
-    private static long rows(NDArray array) {
-        return array.getShape().dimension() == 0 ? 1 : Math.max(1, array.size(0));
-    }
-
-    private static long rowsPerPiece(NDArray array, long rows) {
-        long perRow = Math.max(1, array.size() / rows);
-        return Math.max(1, PIECE / perRow);
-    }
-
-    /** A view of some rows, which shares the memory of the array. */
-    private NDArray piece(NDArray array, long begin, long end, long rows) {
-        try (NDArray values = array.stopGradient()) {
-            NDArray view =
-                    end - begin == rows
-                            ? values.stopGradient()
-                            : values.get(new NDIndex(begin + ":" + end));
-            view.attach(manager);
-            return view;
+        if (!chosen.isEmpty()) {
+            moves.add(
+                    new Moves(
+                            chosen.stream().mapToInt(Integer::intValue).toArray(),
+                            listOf(targets),
+                            listOf(from),
+                            errors.isEmpty() ? null : listOf(errors),
+                            targets.size()));
         }
+    }
+
+    /** Moves the active averages. */
+    void update(StepWeights[] weights, BitSet active) {
+        TensorList source = stagedSource();
+        int only = active.nextSetBit(0);
+        StepWeights first = weights[only];
+        if (alike
+                && arithmetic == Arithmetic.LERP
+                && first.isUniform()
+                && active.nextSetBit(only + 1) < 0) {
+            ForeachOps.lerp(whole.get(only), source, first.common());
+            return;
+        }
+        for (Moves each : moves) {
+            each.run(arithmetic, weights);
+        }
+    }
+
+    /** A mean divides by a whole number, which one over the weight misses by a rounding. */
+    private static void toDivisors(double[] weights) {
+        for (int i = 0; i < weights.length; i++) {
+            double divisor = 1 / weights[i];
+            double whole = Math.rint(divisor);
+            boolean isMean = Math.abs(divisor - whole) <= DIVISOR_ROUNDING * whole;
+            weights[i] = isMean ? whole : divisor;
+        }
+    }
+
+    /** The online values in the type and on the device of the averages, where they are on a GPU. */
+    private TensorList stagedSource() {
+        if (stage == null) {
+            return online;
+        }
+        ForeachOps.copy(stage, online);
+        return stage;
     }
 
     /** Puts an average into the online values of those parameters that are trained. */
@@ -206,9 +217,8 @@ final class AveragedGroup implements AutoCloseable {
         if (values.isEmpty()) {
             return 0;
         }
-        stagedSource();
         try (TensorList first = TensorList.of(values);
-                TensorList second = TensorList.of(select(sources, trainable))) {
+                TensorList second = TensorList.of(select(onlineArrays, trainable))) {
             return ForeachOps.distance(first, second);
         }
     }
@@ -223,22 +233,12 @@ final class AveragedGroup implements AutoCloseable {
         return selected;
     }
 
-    /** The online values in the type and on the device of the averages. */
-    private TensorList stagedSource() {
-        if (stage == null) {
-            return online;
-        }
-        ForeachOps.copy(stage, online);
-        return stage;
-    }
-
     /** The share of the values that a move by the weight would leave although they differ. */
     double stalledShare(int average, double weight) {
-        TensorList source = stagedSource();
-        return ForeachOps.stalledShare(whole.get(average), source, weight);
+        return ForeachOps.stalledShare(whole.get(average), online, weight);
     }
 
-    /** Frees what the group made: lists, views and stage. */
+    /** Frees what the group made: lists and stage. */
     @Override
     public void close() {
         manager.close();

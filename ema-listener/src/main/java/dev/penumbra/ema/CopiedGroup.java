@@ -6,7 +6,6 @@ import ai.djl.ndarray.NDManager;
 import dev.penumbra.torch.ForeachOps;
 import dev.penumbra.torch.TensorList;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 
@@ -16,7 +15,7 @@ final class CopiedGroup {
     private final boolean onlyIfChanged;
     private final TensorList online;
     private final List<TensorList> averages = new ArrayList<>();
-    private final long[] versions;
+    private final BitSet current = new BitSet();
 
     CopiedGroup(
             NDManager manager,
@@ -26,16 +25,16 @@ final class CopiedGroup {
         this.onlyIfChanged = onlyIfChanged;
         online = TensorList.of(onlineArrays).attach(manager);
         averages.forEach(arrays -> this.averages.add(TensorList.of(arrays).attach(manager)));
-        versions = new long[averages.size()];
-        Arrays.fill(versions, -1);
     }
 
     void update(BitSet active) {
-        long version = onlyIfChanged ? ForeachOps.versionSum(online) : 0;
+        if (!onlyIfChanged || online.takeChanges()) {
+            current.clear();
+        }
         for (int i = active.nextSetBit(0); i >= 0; i = active.nextSetBit(i + 1)) {
-            if (!onlyIfChanged || version != versions[i]) {
+            if (!current.get(i)) {
                 ForeachOps.copy(averages.get(i), online);
-                versions[i] = version;
+                current.set(i);
             }
         }
     }

@@ -1,26 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.torch;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.pytorch.jni.ScriptCalls;
-import java.util.Arrays;
 import java.util.function.LongConsumer;
 
 /**
  * Operations on whole lists of arrays in one native call, in place and outside of gradients.
  *
- * <p>Lists that belong together have the same size and, index by index, the same shapes. An error
- * of the engine arrives as an {@link ai.djl.engine.EngineException} that names the operation.
+ * <p>Lists that belong together have the same size and, index by index, the same shapes. On the
+ * processor large arrays are worked on piece by piece, cut along their longest axis, so that what
+ * an operation needs beside the arrays is a few megabytes. An error of the engine arrives as an
+ * {@link ai.djl.engine.EngineException} that names the operation.
  *
  * @see <a href="https://docs.pytorch.org/docs/stable/torch.html#foreach-operations">PyTorch,
  *     foreach operations</a>
  */
 public final class ForeachOps {
 
+    /** Values of a piece that several moves share, those of a few arrays in a core's cache. */
+    private static final long SHARED = 1 << 19;
+
+    /** Values of a piece for which there are intermediate results, which fit into a cache, too. */
+    private static final long SHORT = 1 << 17;
+
+    /** Values of a piece on a GPU, where each piece is a call of its own. */
+    private static final long LONG = 1 << 20;
+
     private ForeachOps() {}
 
     /** Loaded with the first operation, not with the class that names them. */
     private static final class Holder {
         static final ScriptModule OPS = ScriptModule.load("foreach.py");
+        static final long SHARED_PIECE = ScriptCalls.fromLong(SHARED);
+        static final long SHORT_PIECE = ScriptCalls.fromLong(SHORT);
+        static final long LONG_PIECE = ScriptCalls.fromLong(LONG);
+        static final long WHOLE = ScriptCalls.fromLong(Long.MAX_VALUE);
+        static final long YES = ScriptCalls.fromBoolean(true);
+        static final long NO = ScriptCalls.fromBoolean(false);
     }
 
     /**
@@ -35,10 +52,12 @@ public final class ForeachOps {
      */
     public static void lerp(TensorList target, TensorList source, double weight) {
         requireFinite("weight", weight);
+        long targets = target.handle();
+        long sources = source.handle();
         target.requireSameShapes(source);
         long number = ScriptCalls.fromDouble(weight);
         try {
-            Holder.OPS.run("lerp_", target.handle(), source.handle(), number);
+            Holder.OPS.run("lerp_", targets, sources, number);
         } finally {
             ScriptCalls.delete(number);
         }
@@ -46,20 +65,65 @@ public final class ForeachOps {
 
     /**
      * Moves each target towards its source, as {@link #lerp(TensorList, TensorList, double)} does,
-     * by a weight of its own, in the order of the lists.
+     * by a weight of its own, in the order of the lists. On the processor, targets that follow each
+     * other and have the same source move piece by piece together, so that a large source is read
+     * from memory once for all of them.
      *
      * @param target the arrays to change
-     * @param source the arrays to move to; same types and device as the targets
+     * @param source the arrays to move to; converted where type or device is another
      * @param weights the weight of each array, finite
      * @throws IllegalArgumentException if the lists do not match or a weight is not finite
      */
     public static void lerp(TensorList target, TensorList source, double... weights) {
-        requireMatch(target, source, weights);
-        // The operator computes with weights of 0 and 1 too, and NaN and infinity spread then.
-        boolean ends = Arrays.stream(weights).anyMatch(weight -> weight == 0 || weight == 1);
-        String method = ends ? "lerp_with_ends_" : "lerp_each_";
-        withDoubles(
-                weights, list -> Holder.OPS.run(method, target.handle(), source.handle(), list));
+        long targets = target.handle();
+        long sources = source.handle();
+        boolean alike = requireMatch(target, source, weights);
+        if (!alike) {
+            withDoubles(
+                    weights,
+                    list ->
+                            Holder.OPS.run(
+                                    "lerp_converted_",
+                                    targets,
+                                    sources,
+                                    list,
+                                    piece(target, Holder.SHORT_PIECE, Holder.WHOLE)));
+        } else if (hasEnds(weights) || (target.isOnCpu() && target.largest() > SHARED)) {
+            long piece = piece(target, Holder.SHARED_PIECE, Holder.WHOLE);
+            long moving = ScriptCalls.fromTensors();
+            try {
+                withDoubles(
+                        weights,
+                        list ->
+                                Holder.OPS.run(
+                                        "lerp_in_pieces_", targets, sources, list, piece, moving));
+            } finally {
+                ScriptCalls.delete(moving);
+            }
+        } else {
+            withDoubles(weights, list -> Holder.OPS.run("lerp_each_", targets, sources, list));
+        }
+    }
+
+    /** The engine's operator computes with these weights, too, and NaN and infinity spread then. */
+    private static boolean hasEnds(double... weights) {
+        for (double weight : weights) {
+            if (weight == 0 || weight == 1) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /**
+     * Tells whether moves of an array are made piece by piece. Lists of such arrays and lists of
+     * others move faster than lists of both.
+     *
+     * @param array the array
+     * @return whether it is on the processor and large
+     */
+    public static boolean isMovedInPieces(NDArray array) {
+        return !array.getDevice().isGpu() && array.size() > SHARED;
     }
 
     /**
@@ -68,7 +132,7 @@ public final class ForeachOps {
      *
      * @param target the arrays to change; floating-point arrays
      * @param carry what the targets lack, zero at the beginning; same types and device
-     * @param source the arrays to move to; same types and device
+     * @param source the arrays to move to; converted where type or device is another
      * @param weights the weight of each array, finite; 0 leaves the target and 1 copies the source,
      *     bit for bit
      * @throws IllegalArgumentException if the lists do not match or a weight is not finite
@@ -78,34 +142,38 @@ public final class ForeachOps {
      */
     public static void lerpCompensated(
             TensorList target, TensorList carry, TensorList source, double... weights) {
-        requireMatch(target, source, weights);
-        target.requireSameShapes(carry);
+        long targets = target.handle();
+        long carries = carry.handle();
+        long sources = source.handle();
+        boolean alike = requireMatch(target, source, weights);
+        // The other way round, so that each list remembers the one that it was compared with.
+        carry.requireSameShapes(target);
         withDoubles(
                 weights,
                 list ->
                         Holder.OPS.run(
                                 "lerp_compensated_",
-                                target.handle(),
-                                carry.handle(),
-                                source.handle(),
-                                list));
+                                targets,
+                                carries,
+                                sources,
+                                list,
+                                piece(target, Holder.SHORT_PIECE, Holder.WHOLE),
+                                alike ? Holder.NO : Holder.YES));
     }
 
     /**
      * Moves each target by subtracting, \( t \leftarrow t - w (t - s) \), each operation rounded.
      *
      * @param target the arrays to change
-     * @param source the arrays to move to; same types and device as the targets
+     * @param source the arrays to move to; converted where type or device is another
      * @param weights the weight \( w \) of each array, finite; 0 leaves the target
      * @throws IllegalArgumentException if the lists do not match or a weight is not finite
      */
     public static void lerpBySubtraction(TensorList target, TensorList source, double... weights) {
-        requireMatch(target, source, weights);
-        withDoubles(
-                weights,
-                list ->
-                        Holder.OPS.run(
-                                "lerp_by_subtraction_", target.handle(), source.handle(), list));
+        long targets = target.handle();
+        long sources = source.handle();
+        boolean alike = requireMatch(target, source, weights);
+        move("lerp_by_subtraction_", target, targets, sources, alike, weights);
     }
 
     /**
@@ -113,23 +181,44 @@ public final class ForeachOps {
      * divisor of 1 copies the source, bit for bit.
      *
      * @param target the arrays to change
-     * @param source the arrays to move to; same types and device as the targets
+     * @param source the arrays to move to; converted where type or device is another
      * @param divisors the divisor \( d \) of each array, not NaN; infinity leaves the target
      * @throws IllegalArgumentException if the lists do not match or a divisor is not a number
      */
     public static void lerpByDivision(TensorList target, TensorList source, double... divisors) {
-        target.requireSameShapes(source);
+        long targets = target.handle();
+        long sources = source.handle();
+        boolean alike = target.requireSameShapes(source);
         requireCount(target, divisors);
         for (double divisor : divisors) {
             if (Double.isNaN(divisor)) {
                 throw new IllegalArgumentException("divisor must be a number, got " + divisor);
             }
         }
+        move("lerp_by_division_", target, targets, sources, alike, divisors);
+    }
+
+    private static void move(
+            String method,
+            TensorList target,
+            long targets,
+            long sources,
+            boolean alike,
+            double... numbers) {
         withDoubles(
-                divisors,
+                numbers,
                 list ->
                         Holder.OPS.run(
-                                "lerp_by_division_", target.handle(), source.handle(), list));
+                                method,
+                                targets,
+                                sources,
+                                list,
+                                piece(target, Holder.SHORT_PIECE, Holder.WHOLE),
+                                alike ? Holder.NO : Holder.YES));
+    }
+
+    private static long piece(TensorList list, long onCpu, long onOther) {
+        return list.isOnCpu() ? onCpu : onOther;
     }
 
     /**
@@ -142,21 +231,24 @@ public final class ForeachOps {
      */
     public static void add(TensorList target, TensorList source, double factor) {
         requireFinite("factor", factor);
+        long targets = target.handle();
+        long sources = source.handle();
         target.requireSameShapes(source);
         long number = ScriptCalls.fromDouble(factor);
         try {
-            Holder.OPS.run("add_", target.handle(), source.handle(), number);
+            Holder.OPS.run("add_", targets, sources, number);
         } finally {
             ScriptCalls.delete(number);
         }
     }
 
-    private static void requireMatch(TensorList target, TensorList source, double[] weights) {
-        target.requireSameShapes(source);
+    private static boolean requireMatch(TensorList target, TensorList source, double... weights) {
+        boolean alike = target.requireSameShapes(source);
         requireCount(target, weights);
         for (double weight : weights) {
             requireFinite("weight", weight);
         }
+        return alike;
     }
 
     private static void requireFinite(String name, double number) {
@@ -165,7 +257,7 @@ public final class ForeachOps {
         }
     }
 
-    private static void requireCount(TensorList target, double[] weights) {
+    private static void requireCount(TensorList target, double... weights) {
         if (weights.length != target.size()) {
             throw new IllegalArgumentException(
                     "weights must be as many as arrays, got "
@@ -192,26 +284,30 @@ public final class ForeachOps {
      * @throws IllegalArgumentException if the lists do not match
      */
     public static void copy(TensorList target, TensorList source) {
+        long targets = target.handle();
+        long sources = source.handle();
         target.requireSameShapes(source);
-        Holder.OPS.run("copy_", target.handle(), source.handle());
+        Holder.OPS.run("copy_", targets, sources);
     }
 
     /**
-     * Exchanges the values of two lists, bit for bit where the types are the same. One array at a
-     * time is held twice.
+     * Exchanges the values of two lists, bit for bit where the types are the same.
      *
      * @param first the one list
      * @param second the other list
      * @throws IllegalArgumentException if the lists do not match
      */
     public static void swap(TensorList first, TensorList second) {
+        long one = first.handle();
+        long other = second.handle();
         first.requireSameShapes(second);
-        Holder.OPS.run("swap_", first.handle(), second.handle());
+        Holder.OPS.run("swap_", one, other, piece(first, Holder.SHORT_PIECE, Holder.LONG_PIECE));
     }
 
     /**
      * Returns the sum of the arrays' version counters, which rises whenever one of them is changed
-     * in place. BatchNorm changes its running statistics without counting.
+     * in place. BatchNorm changes its running statistics without counting, and {@code NDArray.set}
+     * gives an array other memory without counting: {@link TensorList#takeChanges()} sees that.
      *
      * @param arrays the arrays
      * @return the sum, at least 0
@@ -220,27 +316,30 @@ public final class ForeachOps {
         return Holder.OPS.runLong("version_sum", arrays.handle());
     }
 
+    /** As {@link #versionSum}, or -1 if an array has other memory than the tensor seen. */
+    static long versionOfSame(long arrays, long seen) {
+        return Holder.OPS.runLong("version_of_same", arrays, seen);
+    }
+
     /**
      * Returns the Euclidean distance between two lists, \( \sqrt{\sum_i \lVert a_i - b_i \rVert^2}
-     * \), summed in float64.
+     * \), in float64 from the differences on.
      *
-     * @param first the one list, of floating-point arrays
-     * @param second the other list, on the same device
+     * @param first the one list, on one device
+     * @param second the other list, of any types and devices
      * @return the distance, at least 0
      * @throws IllegalArgumentException if the lists do not match
      */
     public static double distance(TensorList first, TensorList second) {
+        long one = first.handle();
+        long other = second.handle();
         first.requireSameShapes(second);
-        return Holder.OPS.runDouble("distance", first.handle(), second.handle());
+        long piece = piece(first, Holder.SHORT_PIECE, Holder.LONG_PIECE);
+        return Holder.OPS.runDouble("distance", one, other, piece);
     }
 
-    /**
-     * Returns the Euclidean norm of all arrays taken as one vector, in the arrays' precision.
-     *
-     * @param arrays the arrays, on one device
-     * @return the norm, at least 0
-     */
-    public static double norm(TensorList arrays) {
+    /** Returns the Euclidean norm of all arrays as one vector, in the arrays' precision. */
+    static double norm(TensorList arrays) {
         return Holder.OPS.runDouble("norm", arrays.handle());
     }
 
@@ -256,14 +355,22 @@ public final class ForeachOps {
     }
 
     /**
-     * Returns the index of the first array with an infinite value or one that is not a number,
-     * which reads one truth value per array; {@link FiniteCheck} is for repeated calls.
+     * Returns the index of the first array with an infinite value or one that is not a number.
      *
-     * @param arrays the arrays, of floating-point types
+     * @param arrays the arrays, of floating-point types and on one device
      * @return the index, or -1
      */
-    public static int firstNonFinite(TensorList arrays) {
+    static int firstNonFinite(TensorList arrays) {
+        return arrays.isOnCpu() ? firstNonFiniteInTurn(arrays) : firstNonFiniteAtOnce(arrays);
+    }
+
+    private static int firstNonFiniteInTurn(TensorList arrays) {
         return (int) Holder.OPS.runLong("first_non_finite", arrays.handle());
+    }
+
+    /** As {@link #firstNonFinite}, with few kernels and one value that travels to the host. */
+    static int firstNonFiniteAtOnce(TensorList arrays) {
+        return (int) Holder.OPS.runLong("first_non_finite_at_once", arrays.handle());
     }
 
     /**
@@ -277,34 +384,25 @@ public final class ForeachOps {
     }
 
     /**
-     * Returns a number that is finite only if all values are.
-     *
-     * @param vectors arrays of one axis
-     * @param matrices arrays whose size is a multiple of 16
-     * @param others any arrays
-     */
-    static double finiteSum(TensorList vectors, TensorList matrices, TensorList others) {
-        return Holder.OPS.runDouble(
-                "finite_sum", vectors.handle(), matrices.handle(), others.handle());
-    }
-
-    /**
      * Returns the share of the values that {@link #lerp(TensorList, TensorList, double)} would
      * leave as they are although they differ from their source, because the move is less than half
      * a unit in the last place.
      *
-     * @param target the arrays
-     * @param source the arrays to move to; same types and device as the targets
+     * @param target the arrays, on one device
+     * @param source the arrays to move to; converted where type or device is another
      * @param weight the weight, finite
      * @return the share among the values that differ, in [0, 1]; 0 if none differs
      * @throws IllegalArgumentException if the lists do not match or the weight is not finite
      */
     public static double stalledShare(TensorList target, TensorList source, double weight) {
         requireFinite("weight", weight);
+        long targets = target.handle();
+        long sources = source.handle();
         target.requireSameShapes(source);
+        long piece = piece(target, Holder.SHORT_PIECE, Holder.LONG_PIECE);
         long number = ScriptCalls.fromDouble(weight);
         try {
-            return Holder.OPS.runDouble("stalled_share", target.handle(), source.handle(), number);
+            return Holder.OPS.runDouble("stalled_share", targets, sources, number, piece);
         } finally {
             ScriptCalls.delete(number);
         }
@@ -314,6 +412,11 @@ public final class ForeachOps {
      * Scales all arrays by the same factor so that their norm is at most the given one, as {@code
      * torch.nn.utils.clip_grad_norm_} does: \( \min(1, c / (\lVert g \rVert + 10^{-6})) \). No
      * value travels to the host.
+     *
+     * <p>The norm is not looked at, so what torch does with one that is not finite happens here,
+     * too. Arrays of zeros stay as they are. An infinite norm, whether of an infinite value or of
+     * squares that overflow, scales by 0: finite values become 0 and infinite ones NaN. A NaN makes
+     * all values NaN.
      *
      * @param arrays the arrays to scale, on one device
      * @param maxNorm the largest norm \( c \), finite and above 0

@@ -386,12 +386,10 @@ final class ForeachLerpTest {
     void rejectedArguments() {
         target = new NDList(manager.zeros(new Shape(2)), manager.zeros(new Shape(3)));
         source = new NDList(manager.ones(new Shape(2)), manager.ones(new Shape(3)));
-        NDList shorter = new NDList(manager.ones(new Shape(2)), manager.ones(new Shape(2)));
         double nan = Double.NaN;
         double infinite = Double.POSITIVE_INFINITY;
         try (TensorList t = TensorList.of(target);
-                TensorList s = TensorList.of(source);
-                TensorList w = TensorList.of(shorter)) {
+                TensorList s = TensorList.of(source)) {
             String count = "weights must be as many as arrays, got 1 and 2";
             assertRejected(count, () -> ForeachOps.lerp(t, s, new double[] {1}));
             assertRejected(count, () -> ForeachOps.lerpCompensated(t, s, s, 1));
@@ -412,9 +410,22 @@ final class ForeachLerpTest {
             assertRejected("factor must be finite, got NaN", () -> ForeachOps.add(t, s, nan));
             assertRejected(
                     "weight must be finite, got NaN", () -> ForeachOps.stalledShare(t, s, nan));
+        }
+        target.forEach(array -> assertEquals(0, array.sum().getFloat()));
+    }
+
+    @Test
+    void rejectedShapes() {
+        target = new NDList(manager.zeros(new Shape(2)), manager.zeros(new Shape(3)));
+        source = new NDList(manager.ones(new Shape(2)), manager.ones(new Shape(3)));
+        NDList shorter = new NDList(manager.ones(new Shape(2)), manager.ones(new Shape(2)));
+        try (TensorList t = TensorList.of(target);
+                TensorList s = TensorList.of(source);
+                TensorList w = TensorList.of(shorter)) {
             String shapes = "arrays at index 1 must have the same shape, got (3) and (2)";
+            String reversed = "arrays at index 1 must have the same shape, got (2) and (3)";
             assertRejected(shapes, () -> ForeachOps.lerp(t, w, 0.5, 0.5));
-            assertRejected(shapes, () -> ForeachOps.lerpCompensated(t, w, s, 0.5, 0.5));
+            assertRejected(reversed, () -> ForeachOps.lerpCompensated(t, w, s, 0.5, 0.5));
             assertRejected(shapes, () -> ForeachOps.lerpCompensated(t, s, w, 0.5, 0.5));
             assertRejected(shapes, () -> ForeachOps.lerpBySubtraction(t, w, 0.5, 0.5));
             assertRejected(shapes, () -> ForeachOps.lerpByDivision(t, w, 2, 2));

@@ -14,6 +14,7 @@ import dev.penumbra.ema.EmaConfig;
 import dev.penumbra.ema.NonFinite;
 import dev.penumbra.ema.Precision;
 import dev.penumbra.ema.WeightAverage;
+import dev.penumbra.ema.WeightAverages;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import java.util.Objects;
 

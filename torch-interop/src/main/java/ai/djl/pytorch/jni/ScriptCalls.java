@@ -67,6 +67,16 @@ public final class ScriptCalls {
     }
 
     /**
+     * Makes a value of a truth value.
+     *
+     * @param truth the truth value
+     * @return the handle
+     */
+    public static long fromBoolean(boolean truth) {
+        return PyTorchLibrary.LIB.iValueFromBool(truth);
+    }
+
+    /**
      * Makes a value of a list of whole numbers.
      *
      * @param numbers the numbers
