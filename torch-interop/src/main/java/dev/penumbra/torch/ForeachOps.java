@@ -276,6 +276,11 @@ public final class ForeachOps {
         return Holder.OPS.runBoolean("contiguous", arrays.handle());
     }
 
+    /** Whether the arrays of two lists of the same length are the same memory, one by one. */
+    static boolean areSame(TensorList first, TensorList second) {
+        return Holder.OPS.runBoolean("are_same", first.handle(), second.handle());
+    }
+
     /**
      * Returns a number that is finite only if all values are.
      *

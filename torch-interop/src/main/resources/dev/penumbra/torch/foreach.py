@@ -104,6 +104,12 @@ class Ops(Module):
     for i in range(torch.len(arrays)):
       all_are = torch.__and__(all_are, torch.is_contiguous(arrays[i]))
     return all_are
+  def are_same(self: __torch__.Ops, first: List[Tensor], second: List[Tensor]) -> bool:
+    all_are = True
+    for i in range(torch.len(first)):
+      if torch.__not__(torch.is_set_to(first[i], second[i])):
+        all_are = False
+    return all_are
   def finite_sum(self: __torch__.Ops, vectors: List[Tensor], matrices: List[Tensor], others: List[Tensor]) -> float:
     sums = annotate(List[Tensor], [])
     for i in range(torch.len(matrices)):
