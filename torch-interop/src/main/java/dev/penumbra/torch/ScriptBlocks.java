@@ -96,16 +96,16 @@ public final class ScriptBlocks {
      * manager. None requires a gradient.
      *
      * <p>The first call saves and loads each module once, in a temporary file, to which it adds
-     * methods; for that moment, two copies of it are in memory. The parameters stay the same
-     * arrays. A tensor that a module has under several names appears under the first. Tensors in
-     * lists, dictionaries and objects that are no modules are left alone.
+     * methods; for that moment, several copies of it are in memory. The parameters stay the same
+     * arrays; those of a block that was loaded into, which DJL leaves as they were, get the values
+     * that it computes with. A tensor that a module has under several names appears under the
+     * first. Tensors in lists, dictionaries and objects that are no modules are left alone.
      *
      * @param root the block at the root of the tree
      * @return the buffers by name: that of the block in {@link #in}, an underscore, and the
      *     attributes from the module on, separated by periods; for the root only the latter
      * @throws IllegalArgumentException if a module assigns attributes in its code, has tensors that
-     *     overlap or whose names are no identifiers, or does not have the parameters that its block
-     *     shows
+     *     overlap or whose names are no identifiers, or was loaded into with other parameters
      */
     public static Map<String, Parameter> buffers(Block root) {
         Map<String, Parameter> all = new LinkedHashMap<>();
@@ -171,11 +171,17 @@ public final class ScriptBlocks {
 
         private Scope() {}
 
-        /** Gives the blocks their former tensors; does nothing the second time. */
+        /**
+         * Gives the blocks their former tensors; does nothing the second time or where a block is
+         * closed or was loaded into.
+         *
+         * @throws IllegalStateException if a scope that was opened later is still open
+         */
         @Override
         public void close() {
             while (!undo.isEmpty()) {
-                undo.pop().run();
+                undo.element().run();
+                undo.pop();
             }
         }
     }

@@ -70,7 +70,7 @@ final class ScriptTensors {
      * @throws IllegalArgumentException if the module's tensors cannot be exchanged
      */
     static ScriptTensors prepare(PtSymbolBlock block, String label) {
-        requireOwnParameters(block, label);
+        fillParameters(block, label);
         Path directory = null;
         try {
             directory = Files.createTempDirectory("torchscript");
@@ -101,23 +101,36 @@ final class ScriptTensors {
         return (int) Math.min(Math.max(bytes / 8, 1 << 16), 1 << 27);
     }
 
-    /** DJL goes on showing the parameters of a module that it has replaced by a loaded one. */
-    private static void requireOwnParameters(PtSymbolBlock block, String label) {
-        List<NDArray> shown =
-                block.getDirectParameters().values().stream().map(Parameter::getArray).toList();
+    /**
+     * DJL goes on showing the parameters of a module that it has replaced by a loaded one: they get
+     * the values that the block computes with, before the module takes them.
+     */
+    private static void fillParameters(PtSymbolBlock block, String label) {
+        NDList shown = new NDList();
+        block.getDirectParameters().forEach(pair -> shown.add(pair.getValue().getArray()));
         try (NDManager scope = SymbolBlockAccess.manager(block).newSubManager()) {
             NDList own = JniUtils.moduleGetParams(block, (PtNDManager) scope);
+            if (!described(own).equals(described(shown))) {
+                throw new IllegalArgumentException(
+                        label
+                                + " must have the parameters "
+                                + described(shown)
+                                + " after it was loaded into, got "
+                                + described(own));
+            }
             try (TensorList first = TensorList.ofAny(shown);
                     TensorList second = TensorList.ofAny(own)) {
-                if (own.size() != shown.size() || !ForeachOps.areSame(first, second)) {
-                    throw new IllegalArgumentException(
-                            label
-                                    + " must show the parameters of its module, got those of"
-                                    + " before it was loaded into: load it into a block whose"
-                                    + " parameters have not been asked for");
+                if (!ForeachOps.areSame(first, second)) {
+                    ForeachOps.copy(first, second);
                 }
             }
         }
+    }
+
+    private static List<String> described(NDList arrays) {
+        return arrays.stream()
+                .map(a -> a.getName() + " " + a.getShape() + " of " + a.getDataType())
+                .toList();
     }
 
     /** Copies an archive, with the methods in its root class. */
@@ -292,6 +305,10 @@ final class ScriptTensors {
         adopt(block, others);
         return () -> {
             if (isOf(block)) {
+                if (current != others) {
+                    throw new IllegalStateException(
+                            label + " holds tensors of another scope: close that one first");
+                }
                 adopt(block, former);
                 SymbolBlockAccess.setTraining(block, training);
                 if (!Arrays.equals(modes, ScriptModule.of(block).runBooleans(ScriptLayout.MODES))) {

@@ -217,6 +217,9 @@ def main() -> None:
         save(module, name)
         document["cases"][name] = expected(module, x)
     save(torch.jit.freeze(torch.jit.script(norm().eval())), "frozen")
+    mixed = norm().train()
+    mixed[1].eval()
+    save(torch.jit.script(mixed), "mixed")
     for module in (Counting(), Assigning(), Overlapping(), Numbered()):
         save(torch.jit.script(module), type(module).__name__.lower())
     (HERE / "expected.json").write_text(json.dumps(document, indent=1) + "\n")
