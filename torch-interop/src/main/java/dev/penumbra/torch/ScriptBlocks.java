@@ -99,13 +99,14 @@ public final class ScriptBlocks {
      * methods; for that moment, several copies of it are in memory. The parameters stay the same
      * arrays; those of a block that was loaded into, which DJL leaves as they were, get the values
      * that it computes with. A tensor that a module has under several names appears under the
-     * first. Tensors in lists, dictionaries and objects that are no modules are left alone.
+     * first.
      *
      * @param root the block at the root of the tree
      * @return the buffers by name: that of the block in {@link #in}, an underscore, and the
      *     attributes from the module on, separated by periods; for the root only the latter
-     * @throws IllegalArgumentException if a module assigns attributes in its code, has tensors that
-     *     overlap or whose names are no identifiers, or was loaded into with other parameters
+     * @throws IllegalArgumentException if the code of a module assigns attributes or changes lists,
+     *     if it has tensors that overlap, whose names are no identifiers or that are neither
+     *     attributes of modules nor in lists, or if it was loaded into with other parameters
      */
     public static Map<String, Parameter> buffers(Block root) {
         Map<String, Parameter> all = new LinkedHashMap<>();

@@ -9,8 +9,8 @@ import java.util.regex.Pattern;
 /**
  * Where the tensors of a TorchScript module are, and the methods that exchange them.
  *
- * <p>A tensor is an attribute of the module or of one of its submodules: a parameter, a buffer or
- * one that PyTorch does not count among either. Tensors in lists and dictionaries are left alone.
+ * <p>A tensor is an attribute of the module or of one of its submodules, or is in a list that is
+ * one: a parameter, a buffer or one that PyTorch does not count among either.
  */
 final class ScriptLayout {
 
@@ -36,8 +36,9 @@ final class ScriptLayout {
     private final List<TorchPickle.Tensor> places = new ArrayList<>();
     private final List<Boolean> modes = new ArrayList<>();
     private final StringBuilder modules = new StringBuilder();
-    private final List<String> tensorExpressions = new ArrayList<>();
-    private final List<String> modeExpressions = new ArrayList<>();
+    private final List<String> tensors = new ArrayList<>();
+    private final List<String> assignments = new ArrayList<>();
+    private final List<String> modeAttributes = new ArrayList<>();
     private int moduleCount;
 
     private ScriptLayout(String label, ScriptProgram program) {
@@ -65,37 +66,75 @@ final class ScriptLayout {
     }
 
     private void walk(TorchPickle.Instance module, String prefix, String variable) {
-        for (Map.Entry<String, Object> attribute : module.attributes.entrySet()) {
-            String name = attribute.getKey();
-            String path = prefix + name;
-            if (attribute.getValue() instanceof TorchPickle.Instance child
-                    && program.isModule(child.type)) {
-                String next = "_" + moduleCount++;
-                modules.append("    " + next + " = getattr(" + variable + ", \"" + name + "\")\n");
-                walk(child, path + ".", next);
-                continue;
-            }
-            if (program.assigns(module.type, name)) {
-                throw new IllegalArgumentException(
-                        label
-                                + " must not assign attributes in its code, got an assignment to '"
-                                + path
-                                + "'");
-            }
-            if (attribute.getValue() instanceof TorchPickle.Tensor place) {
-                if (!IDENTIFIER.matcher(name).matches()) {
-                    throw new IllegalArgumentException(
-                            label + " must name its tensors by identifiers, got '" + path + "'");
-                }
-                int first = places.indexOf(place);
-                slots.add(new Slot(path, first < 0 ? slots.size() : first));
-                places.add(place);
-                tensorExpressions.add(variable + "." + name);
-            } else if (name.equals(TRAINING) && attribute.getValue() instanceof Boolean mode) {
-                modes.add(mode);
-                modeExpressions.add(variable + "." + name);
-            }
+        module.attributes.forEach(
+                (name, value) -> {
+                    if (value instanceof TorchPickle.Instance child
+                            && program.isModule(child.type)) {
+                        String next = "_" + moduleCount++;
+                        String get = "getattr(" + variable + ", \"" + name + "\")";
+                        modules.append("    " + next + " = " + get + "\n");
+                        walk(child, prefix + name + ".", next);
+                    } else {
+                        requireConstant(module.type, name, prefix + name, value);
+                        add(name, prefix + name, variable + "." + name, value);
+                    }
+                });
+    }
+
+    /** The code may change tensors, but not what the attributes are. */
+    private void requireConstant(String type, String name, String path, Object value) {
+        if (program.assigns(type, name)) {
+            throw refused("not assign attributes in its code", "an assignment to", path);
         }
+        boolean container =
+                value instanceof Map
+                        || (value instanceof TorchPickle.Other && value != TorchPickle.NONE);
+        if (container && program.changes(name)) {
+            throw refused("not change lists and dictionaries in its code", "a change of", path);
+        }
+    }
+
+    private void add(String name, String path, String expression, Object value) {
+        if (value instanceof TorchPickle.Tensor place) {
+            if (!IDENTIFIER.matcher(name).matches()) {
+                throw refused("name its tensors by identifiers", "", path);
+            }
+            assignments.add(expression + " = " + slot(path, place, expression));
+        } else if (isListOfTensors(value)) {
+            List<String> items = new ArrayList<>();
+            for (Object item : TorchPickle.list(((TorchPickle.Other) value).of().get(0))) {
+                int index = items.size();
+                String get = expression + "[" + index + "]";
+                items.add(slot(path + "." + index, (TorchPickle.Tensor) item, get));
+            }
+            if (!items.isEmpty()) {
+                assignments.add(expression + " = [" + String.join(", ", items) + "]");
+            }
+        } else if (name.equals(TRAINING) && value instanceof Boolean mode) {
+            modes.add(mode);
+            modeAttributes.add(expression);
+        } else if (TorchPickle.hasObjects(value)) {
+            throw refused("have its tensors in modules and lists only", "others in", path);
+        }
+    }
+
+    private static boolean isListOfTensors(Object value) {
+        return value instanceof TorchPickle.Other list
+                && list.what().equals("torch.jit._pickle.build_tensorlist");
+    }
+
+    /** Adds a tensor and returns what stands for its replacement. */
+    private String slot(String path, TorchPickle.Tensor place, String expression) {
+        int first = places.indexOf(place);
+        slots.add(new Slot(path, first < 0 ? slots.size() : first));
+        places.add(place);
+        tensors.add(expression);
+        return "tensors[" + (slots.size() - 1) + "]";
+    }
+
+    private IllegalArgumentException refused(String rule, String what, String path) {
+        String got = (what + " '" + path + "'").strip();
+        return new IllegalArgumentException(label + " must " + rule + ", got " + got);
     }
 
     /** Tensors that share only a part of their values cannot be replaced one by one. */
@@ -104,13 +143,8 @@ final class ScriptLayout {
             for (int j = 0; j < i; j++) {
                 if (slots.get(i).first() != slots.get(j).first()
                         && places.get(i).overlaps(places.get(j))) {
-                    throw new IllegalArgumentException(
-                            label
-                                    + " must not have tensors that overlap, got '"
-                                    + slots.get(j).name()
-                                    + "' and '"
-                                    + slots.get(i).name()
-                                    + "'");
+                    String first = "'" + slots.get(j).name() + "' and";
+                    throw refused("not have tensors that overlap", first, slots.get(i).name());
                 }
             }
         }
@@ -120,18 +154,22 @@ final class ScriptLayout {
         StringBuilder text = new StringBuilder();
         begin(text, TENSORS, type, "", "List[Tensor]");
         text.append("    tensors = annotate(List[Tensor], [])\n");
-        for (String tensor : tensorExpressions) {
+        for (String tensor : tensors) {
             // An attribute may be declared as optional although it is there.
             String present = "torch._unwrap_optional(annotate(Optional[Tensor], " + tensor + "))";
             text.append("    _ = torch.append(tensors, " + present + ")\n");
         }
         text.append("    return tensors\n");
         begin(text, ADOPT, type, ", tensors: List[Tensor]", "None");
-        assign(text, tensorExpressions, "tensors");
+        assignments.forEach(assignment -> text.append("    " + assignment + "\n"));
+        text.append("    return None\n");
         begin(text, MODES, type, "", "List[bool]");
-        text.append("    return [" + String.join(", ", modeExpressions) + "]\n");
+        text.append("    return [" + String.join(", ", modeAttributes) + "]\n");
         begin(text, SET_MODES, type, ", modes: List[bool]", "None");
-        assign(text, modeExpressions, "modes");
+        for (int i = 0; i < modeAttributes.size(); i++) {
+            text.append("    " + modeAttributes.get(i) + " = modes[" + i + "]\n");
+        }
+        text.append("    return None\n");
         return text.toString();
     }
 
@@ -140,13 +178,6 @@ final class ScriptLayout {
         text.append(
                 "  def " + method + "(self: " + type + arguments + ") -> " + result + ":\n"
                         + modules);
-    }
-
-    private static void assign(StringBuilder text, List<String> targets, String list) {
-        for (int i = 0; i < targets.size(); i++) {
-            text.append("    " + targets.get(i) + " = " + list + "[" + i + "]\n");
-        }
-        text.append("    return None\n");
     }
 
     /** The tensors in the order of the methods. */

@@ -10,6 +10,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 
@@ -28,18 +29,32 @@ final class ScriptProgram {
     private static final Pattern ADDED =
             Pattern.compile("^  def " + PREFIX + "\\w+\\(.*\n(?:    .*\n)*", Pattern.MULTILINE);
 
-    /** A class, or an assignment, whose object is a name or an expression of attributes. */
+    /** A module, as the code names it before a period. */
+    private static final String MODULE = "(?:getattr\\([^=]+?\\)|[\\w.()])+";
+
     private static final Pattern CLASS_OR_ASSIGNMENT =
+            Pattern.compile("^class (\\w+).*:$|^ +(" + MODULE + ")\\.(\\w+) = ", Pattern.MULTILINE);
+
+    /** A variable that is an attribute. */
+    private static final Pattern VARIABLE =
+            Pattern.compile("^ +(\\w+) = " + MODULE + "\\.(\\w+)$", Pattern.MULTILINE);
+
+    /** A change of a list or a dictionary, and the attribute or variable that it is. */
+    private static final Pattern CHANGE =
             Pattern.compile(
-                    "^class (\\w+).*:$|^ +((?:getattr\\([^=]+\\)|[\\w.()])+)\\.(\\w+) = ",
-                    Pattern.MULTILINE);
+                    "torch\\.(?:append|extend|insert|pop|popitem|remove|clear|reverse|sort|_set_item"
+                            + "|Delete|update|setdefault|add_|mul_)\\((?:"
+                            + MODULE
+                            + "\\.)?(\\w+)[,)]");
 
     private final Map<String, String> files;
     private final Set<String> assigned = new HashSet<>();
+    private final Set<String> changed = new HashSet<>();
 
     private ScriptProgram(Map<String, String> files) {
         this.files = files;
         files.forEach(this::findAssignments);
+        files.values().forEach(this::findChanges);
     }
 
     /**
@@ -86,6 +101,19 @@ final class ScriptProgram {
         }
     }
 
+    private void findChanges(String source) {
+        Set<String> names =
+                CHANGE.matcher(source)
+                        .results()
+                        .map(change -> change.group(1))
+                        .collect(Collectors.toSet());
+        changed.addAll(names);
+        VARIABLE.matcher(source)
+                .results()
+                .filter(variable -> names.contains(variable.group(1)))
+                .forEach(variable -> changed.add(variable.group(2)));
+    }
+
     /** Whether a class is one of modules. */
     boolean isModule(String type) {
         String source = files.get(fileOf(type));
@@ -95,6 +123,11 @@ final class ScriptProgram {
     /** Whether a method may assign an attribute of a class; sure only if none does. */
     boolean assigns(String type, String attribute) {
         return assigned.contains(type + "." + attribute) || assigned.contains("." + attribute);
+    }
+
+    /** Whether a method may change a list or dictionary that is an attribute; sure only if not. */
+    boolean changes(String attribute) {
+        return changed.contains(attribute);
     }
 
     /** Adds methods to a class of modules. */

@@ -210,21 +210,19 @@ final class ScriptTensors {
         Map<String, Parameter> rest = new HashMap<>(shown);
         for (int i = 0; i < handles.length; i++) {
             ScriptLayout.Slot slot = slots.get(i);
-            NDArray array = new PtNDArray(manager, handles[i]);
-            Parameter parameter = rest.remove(slot.name());
-            if (parameter != null) {
-                array.close();
-                array = parameter.getArray();
-            }
-            current.add(array);
             boolean again = slot.first() < i;
-            if (again && parameter != null) {
+            NDArray loaded = new PtNDArray(manager, handles[i]);
+            Parameter parameter = rest.remove(slot.name());
+            if (parameter == null && !again) {
+                parameter = buffer(slot.name(), loaded);
+                buffers.put(slot.name(), parameter);
+            } else {
+                loaded.close();
+            }
+            if (parameter != null && again) {
                 repeated.add(parameter);
             }
-            if (!again && parameter == null) {
-                parameter = buffer(slot.name(), array);
-                buffers.put(slot.name(), parameter);
-            }
+            current.add(parameter == null ? current.get(slot.first()) : parameter.getArray());
             keys.add(again || parameter == null ? keys.get(slot.first()) : parameter);
         }
         if (!rest.isEmpty()) {

@@ -59,7 +59,7 @@ final class TorchPickle {
 
     private record Global(String name) {}
 
-    private static final Object NONE = new Other("None", List.of());
+    static final Object NONE = new Other("None", List.of());
     private static final Object MARK = new Other("mark", List.of());
 
     private final ByteBuffer in;
@@ -83,6 +83,24 @@ final class TorchPickle {
         } catch (RuntimeException e) {
             throw new IllegalArgumentException("Cannot read the pickled object", e);
         }
+    }
+
+    /**
+     * Whether there are tensors or objects within a value, except those that the engine defines.
+     */
+    static boolean hasObjects(Object value) {
+        if (value instanceof Other other) {
+            return other.of().stream().anyMatch(TorchPickle::hasObjects);
+        }
+        if (value instanceof List<?> list) {
+            return list.stream().anyMatch(TorchPickle::hasObjects);
+        }
+        if (value instanceof Map<?, ?> map) {
+            return map.values().stream().anyMatch(TorchPickle::hasObjects);
+        }
+        return value instanceof Tensor
+                || (value instanceof Instance instance
+                        && !instance.type.startsWith("__torch__.torch.classes."));
     }
 
     private Object read() {
@@ -203,7 +221,7 @@ final class TorchPickle {
     }
 
     @SuppressWarnings("unchecked")
-    private static List<Object> list(Object value) {
+    static List<Object> list(Object value) {
         return (List<Object>) value;
     }
 

@@ -279,7 +279,11 @@ final class ScriptBlocksTest {
                 "assigning   | must not assign attributes in its code, got an assignment to"
                         + " 'center.0.mean'",
                 "overlapping | must not have tensors that overlap, got 'whole' and 'part'",
-                "numbered    | must name its tensors by identifiers, got 'weights.0'"
+                "numbered    | must name its tensors by identifiers, got 'weights.0'",
+                "caching     | must not change lists and dictionaries in its code, got a change of"
+                        + " 'seen'",
+                "mapping     | must have its tensors in modules and lists only, got others in"
+                        + " 'scales'"
             })
     void moduleThatCannotBeExchanged_isRefused(String name, String reason) {
         try (Model model = ScriptFiles.load(name)) {

@@ -20,7 +20,7 @@ import json
 import struct
 import zipfile
 from pathlib import Path
-from typing import List, Optional
+from typing import Dict, List, Optional
 
 import torch
 from torch import nn
@@ -156,6 +156,43 @@ class Listing(nn.Module):
         return y if mask is None else y * mask
 
 
+class Recurrent(nn.Module):
+    """Weights that recurrent layers keep in a list besides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.GRU(4, 3, batch_first=True)
+        self.second = nn.GRU(3, 2, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(self.first(x.unsqueeze(0))[0])[0]
+
+
+class Caching(nn.Module):
+    """Appends to a list in forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: List[torch.Tensor] = [torch.zeros(4)]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        seen = self.seen
+        seen.append(x.mean(0))
+        return x - seen[0]
+
+
+class Mapping(nn.Module):
+    """Tensors in a dictionary."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.ModuleList([nn.Linear(4, 3)])
+        self.scales: Dict[str, torch.Tensor] = {"a": torch.ones(3)}
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inner[0](x) * self.scales["a"]
+
+
 def norm() -> nn.Module:
     return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
 
@@ -172,11 +209,13 @@ def bits(tensor: torch.Tensor) -> list:
 
 
 def tensors(module: torch.jit.ScriptModule) -> dict:
-    """Parameters, buffers and the one tensor that is neither, each once."""
+    """Parameters, buffers and the tensors that are neither, each once."""
     found = dict(module.named_parameters())
     found.update(module.named_buffers())
     if hasattr(module, "scale"):
         found["scale"] = module.scale
+    if hasattr(module, "anchors"):
+        found.update({f"anchors.{i}": anchor for i, anchor in enumerate(module.anchors)})
     return found
 
 
@@ -211,6 +250,7 @@ def main() -> None:
         "traced": (torch.jit.trace(norm().eval(), rows), rows),
         "precision": (torch.jit.script(Precision()), rows),
         "list": (torch.jit.script(Listing()), rows),
+        "recurrent": (torch.jit.script(Recurrent()), rows),
     }
     document = {"torch": torch.__version__, "command": "python make.py", "cases": {}}
     for name, (module, x) in run.items():
@@ -220,7 +260,7 @@ def main() -> None:
     mixed = norm().train()
     mixed[1].eval()
     save(torch.jit.script(mixed), "mixed")
-    for module in (Counting(), Assigning(), Overlapping(), Numbered()):
+    for module in (Counting(), Assigning(), Overlapping(), Numbered(), Caching(), Mapping()):
         save(torch.jit.script(module), type(module).__name__.lower())
     (HERE / "expected.json").write_text(json.dumps(document, indent=1) + "\n")
 
