@@ -6,6 +6,7 @@ import ai.djl.training.Trainer;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.training.evaluator.Evaluator;
 import ai.djl.translate.TranslateException;
+import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.StepInterval;
@@ -70,6 +71,9 @@ public final class WeightAverages implements AutoCloseable {
         this.memory = memory;
         rules = List.copyOf(config.rules().values());
         needsGradients = !rules.stream().allMatch(DecaySchedule.class::isInstance);
+        if (config.treatments().statistics() == Treatment.RECOMPUTE) {
+            RunningStatistics.requireIn(model.getBlock());
+        }
         parameters = new AveragedParameters(model, config, memory, this::restart);
         for (String name : config.rules().keySet()) {
             ModelWeights weights = parameters.sets().get(averages.size()).weights();
