@@ -305,9 +305,8 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
 
     private void begin(Trainer trainer) {
         requireMainDevice(trainer);
-        WeightAverages started = WeightAverages.of(trainer.getModel(), config);
-        restoreStatistics(started, started.parameters().set());
-        averages = started;
+        averages = WeightAverages.of(trainer.getModel(), config, initialStatistics);
+        forgetStatistics();
     }
 
     private static void requireMainDevice(Trainer trainer) {
