@@ -140,6 +140,9 @@ public final class ScriptBlocks {
      * untouched, and what was recorded before or meanwhile can be differentiated later. Parameters
      * of other blocks are left alone.
      *
+     * <p>DJL runs TorchScript without recording unless in training mode. Such an output cannot take
+     * part in what is recorded for gradients, but its {@link NDArray#duplicate() duplicate} can.
+     *
      * <p>Scopes of the same blocks may be nested. Not safe for use by several threads at once.
      *
      * @param root the block at the root of the tree

@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.djl.Model;
 import ai.djl.engine.Engine;
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -206,6 +207,26 @@ final class ScriptBlocksTest {
             NDArray given = Objects.requireNonNull(others.get(weight));
             assertEquals(givenRequire, given.hasGradient());
             assertEquals(givenRequire, given.hasGradient() && largest(given.getGradient()) != 0);
+        }
+    }
+
+    @Test
+    void outputOfInference_isRecordedAsDuplicate() {
+        try (Model model = ScriptFiles.load("norm")) {
+            Block block = model.getBlock();
+            NDArray input = ScriptFiles.input(manager, "norm");
+            Parameter weight = block.getParameters().get("0.weight");
+            weight.getArray().setRequiresGradient(true);
+            try (GradientCollector collector = Engine.getInstance().newGradientCollector()) {
+                NDArray student = ScriptFiles.forward(block, input, true);
+                NDArray teacher;
+                try (var scope = ScriptBlocks.use(block, others(block)::get)) {
+                    teacher = ScriptFiles.forward(block, input, false);
+                }
+                assertThrows(EngineException.class, () -> student.mul(teacher));
+                collector.backward(student.mul(teacher.duplicate()).sum());
+            }
+            assertNotEquals(0, largest(weight.getArray().getGradient()));
         }
     }
 
