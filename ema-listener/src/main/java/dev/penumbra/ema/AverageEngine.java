@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Parameter;
 import ai.djl.util.NativeResource;
+import dev.penumbra.ema.schedule.StepWeights;
 import dev.penumbra.torch.FiniteCheck;
 import java.util.ArrayList;
 import java.util.BitSet;

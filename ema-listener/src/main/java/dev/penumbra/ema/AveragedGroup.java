@@ -3,6 +3,7 @@ package dev.penumbra.ema;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import dev.penumbra.ema.schedule.StepWeights;
 import dev.penumbra.torch.ForeachOps;
 import dev.penumbra.torch.TensorList;
 import java.util.ArrayList;

@@ -13,7 +13,6 @@ import ai.djl.training.listener.TrainingListener;
 import ai.djl.translate.TranslateException;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
-import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.state.NamedParameters;
 import dev.penumbra.torch.ScriptBlocks;
 import dev.penumbra.training.OptimizerSteps;
@@ -384,7 +383,7 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
 
     /** Tells whether the first step replaces the start of the average. */
     private static boolean copiesFirst(AveragingRule rule) {
-        return rule instanceof DecaySchedule schedule && schedule.decayAt(1) == 0;
+        return !rule.needsGradients() && rule.weightsAt(1, null).common() == 1;
     }
 
     /**

@@ -160,7 +160,7 @@ final class DecayCasesReferenceTest {
         long step = c.get("step").getAsLong() + 1;
         assertEquals(
                 c.get("overwrite").getAsBoolean(),
-                PeerSchedules.kerasOverwrites(frequency).includes(step));
+                LibrarySchedules.kerasOverwrites(frequency).includes(step));
     }
 
     @ParameterizedTest
