@@ -31,8 +31,8 @@ final class AverageEngine implements AutoCloseable {
             DataType averageType,
             Device averageDevice) {}
 
-    /** Arrays of one device that must be finite, and their names. */
-    private record Guard(FiniteCheck check, List<String> names) {}
+    /** Arrays of one device that must be finite, and the places of its parameters. */
+    private record Guard(FiniteCheck check, List<Integer> indices) {}
 
     private final NDManager manager;
     private final List<TrackedParameter> parameters;
@@ -149,7 +149,7 @@ final class AverageEngine implements AutoCloseable {
         guards.add(
                 new Guard(
                         new FiniteCheck(select(List.of(onlineArrays), indices), manager),
-                        indices.stream().map(i -> parameters.get(i).name()).toList()));
+                        List.copyOf(indices)));
     }
 
     private static List<NDArray> select(List<NDArray> arrays, List<Integer> indices) {
@@ -187,7 +187,22 @@ final class AverageEngine implements AutoCloseable {
         for (Guard guard : guards) {
             int index = guard.check().firstNonFinite();
             if (index >= 0) {
-                return guard.names().get(index);
+                return parameters.get(guard.indices().get(index)).name();
+            }
+        }
+        return null;
+    }
+
+    /** Returns the name of a parameter whose averages start with such a value, or null. */
+    @Nullable String firstNonFiniteStart() {
+        List<NDArray> starts = averages.get(0).arrays();
+        try (NDManager scope = manager.newSubManager()) {
+            for (Guard guard : guards) {
+                int index =
+                        new FiniteCheck(select(starts, guard.indices()), scope).firstNonFinite();
+                if (index >= 0) {
+                    return parameters.get(guard.indices().get(index)).name();
+                }
             }
         }
         return null;

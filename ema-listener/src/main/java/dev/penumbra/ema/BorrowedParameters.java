@@ -34,8 +34,11 @@ final class BorrowedParameters implements AutoCloseable {
      *     parameters as they are, or another thread trains the model
      */
     static BorrowedParameters of(Model model, NDManager scope, List<ModelWeights.Entry> values) {
-        List<String> names = values.stream().map(ModelWeights.Entry::name).toList();
+        if (values.isEmpty()) {
+            return new BorrowedParameters(() -> {});
+        }
         if (GradientRecording.isOn()) {
+            List<String> names = values.stream().map(ModelWeights.Entry::name).toList();
             throw new IllegalStateException(
                     "parameters "
                             + names

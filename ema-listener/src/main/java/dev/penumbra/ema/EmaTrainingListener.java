@@ -17,6 +17,7 @@ import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.state.NamedParameters;
 import dev.penumbra.state.Stateful;
+import dev.penumbra.torch.ScriptBlocks;
 import dev.penumbra.training.OptimizerSteps;
 import dev.penumbra.training.StepObserver;
 import java.io.IOException;
@@ -150,6 +151,10 @@ public final class EmaTrainingListener implements TrainingListener, TrainingPart
         if (automatic) {
             OptimizerSteps.of(trainer).add(steps);
         }
+        if (averages == null) {
+            // These blocks run without a word, and their statistics exist from the beginning.
+            statistics(trainer).take(ScriptBlocks.buffers(begun).values());
+        }
         model = trainer.getModel();
         block = begun;
         latestTrainer = new WeakReference<>(trainer);
@@ -214,8 +219,16 @@ public final class EmaTrainingListener implements TrainingListener, TrainingPart
 
     /** Keeps the running statistics of before the first forward pass for the start. */
     private void keepStatistics(Trainer trainer) {
-        forgetStatistics();
-        initialStatistics = InitialStatistics.of(trainer.getModel());
+        statistics(trainer).take(trainer.getModel().getBlock().getParameters().values());
+    }
+
+    private InitialStatistics statistics(Trainer trainer) {
+        InitialStatistics kept = initialStatistics;
+        if (kept == null) {
+            kept = InitialStatistics.of(trainer.getModel());
+            initialStatistics = kept;
+        }
+        return kept;
     }
 
     private void forgetStatistics() {
@@ -307,9 +320,8 @@ public final class EmaTrainingListener implements TrainingListener, TrainingPart
 
     private void begin(Trainer trainer) {
         requireMainDevice(trainer);
-        WeightAverages started = WeightAverages.of(trainer.getModel(), config);
-        restoreStatistics(started, started.parameters().set());
-        averages = started;
+        averages = WeightAverages.of(trainer.getModel(), config, initialStatistics);
+        forgetStatistics();
     }
 
     private static void requireMainDevice(Trainer trainer) {

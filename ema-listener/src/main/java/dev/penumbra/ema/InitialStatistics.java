@@ -22,20 +22,23 @@ final class InitialStatistics implements AutoCloseable {
         this.manager = manager;
     }
 
-    /** Copies the statistics that the model has. */
+    /** Begins without statistics. */
     static InitialStatistics of(Model model) {
-        InitialStatistics statistics = new InitialStatistics(model.getNDManager().newSubManager());
-        for (Parameter parameter : model.getBlock().getParameters().values()) {
-            Parameter.Type type = parameter.getType();
-            boolean running =
-                    type == Parameter.Type.RUNNING_MEAN || type == Parameter.Type.RUNNING_VAR;
-            if (running && parameter.isInitialized()) {
+        return new InitialStatistics(model.getNDManager().newSubManager());
+    }
+
+    /** Copies the statistics that parameters have, in place of earlier copies. */
+    void take(Iterable<Parameter> parameters) {
+        for (Parameter parameter : parameters) {
+            if (TrackedParameter.isStatistics(parameter) && parameter.isInitialized()) {
                 NDArray copy = parameter.getArray().duplicate();
-                copy.attach(statistics.manager);
-                statistics.values.put(parameter, copy);
+                copy.attach(manager);
+                NDArray replaced = values.put(parameter, copy);
+                if (replaced != null) {
+                    replaced.close();
+                }
             }
         }
-        return statistics;
     }
 
     /** Gives an average that has just begun the statistics of before the forward pass. */

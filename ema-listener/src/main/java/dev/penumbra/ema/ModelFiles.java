@@ -50,7 +50,7 @@ final class ModelFiles {
         try (Model copy = Model.newInstance(name, engine);
                 NDManager scope = model.getNDManager().newSubManager();
                 ModelGate.Exchange exchange = ModelGate.of(model).exchange(true);
-                PresentedArrays presented = PresentedArrays.of(scope, values)) {
+                PresentedArrays presented = PresentedArrays.of(model.getBlock(), scope, values)) {
             copy.setBlock(model.getBlock());
             copy.setDataType(model.getDataType());
             carriedOver(model.getProperties()).forEach(copy::setProperty);

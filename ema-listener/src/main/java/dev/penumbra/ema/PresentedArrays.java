@@ -3,14 +3,16 @@ package dev.penumbra.ema;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
+import dev.penumbra.torch.ScriptBlocks;
 import java.lang.reflect.Field;
 import java.util.IdentityHashMap;
 import java.util.List;
 
 /**
  * The time in which parameters present other arrays than their own to code that reads them, such as
- * a block that saves its parameters. No value moves.
+ * a block that saves its parameters. No value moves. TorchScript blocks hold them as their tensors.
  *
  * <p>DJL has no setter for the array of an initialized parameter, so the field is set by
  * reflection.
@@ -21,7 +23,11 @@ final class PresentedArrays implements AutoCloseable {
 
     private final IdentityHashMap<Parameter, NDArray> own = new IdentityHashMap<>();
 
-    private PresentedArrays() {}
+    private final ScriptBlocks.Scope scripts;
+
+    private PresentedArrays(ScriptBlocks.Scope scripts) {
+        this.scripts = scripts;
+    }
 
     private static Field arrayField() {
         try {
@@ -36,9 +42,10 @@ final class PresentedArrays implements AutoCloseable {
     /**
      * Presents values, in the types and under the names of the parameters' own arrays.
      *
+     * @param root the block of the parameters
      * @param scope the manager of what is converted
      */
-    static PresentedArrays of(NDManager scope, List<ModelWeights.Entry> values) {
+    static PresentedArrays of(Block root, NDManager scope, List<ModelWeights.Entry> values) {
         IdentityHashMap<Parameter, NDArray> others = new IdentityHashMap<>();
         for (ModelWeights.Entry value : values) {
             NDArray online = value.parameter().getArray();
@@ -50,7 +57,7 @@ final class PresentedArrays implements AutoCloseable {
             view.setName(online.getName());
             others.put(value.parameter(), view);
         }
-        PresentedArrays presented = new PresentedArrays();
+        PresentedArrays presented = new PresentedArrays(ScriptBlocks.use(root, others::get));
         others.forEach(
                 (parameter, view) -> {
                     presented.own.put(parameter, parameter.getArray());
@@ -71,5 +78,6 @@ final class PresentedArrays implements AutoCloseable {
     @Override
     public void close() {
         own.forEach(PresentedArrays::set);
+        scripts.close();
     }
 }

@@ -15,6 +15,7 @@ import ai.djl.training.dataset.Batch;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.translate.TranslateException;
 import dev.penumbra.ema.ModelWeights.Entry;
+import dev.penumbra.torch.ScriptBlocks;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -54,6 +55,7 @@ public final class RunningStatistics {
     private RunningStatistics(Model model, List<Entry> entries) {
         this.model = model;
         this.entries = entries;
+        requireIn(model.getBlock());
         shapes = model.getBlock().getInputShapes();
         BlockTree.of(model.getBlock())
                 .forEach(
@@ -122,6 +124,25 @@ public final class RunningStatistics {
             throws IOException, TranslateException {
         Model model = trainer.getModel();
         new RunningStatistics(model, entriesOf(model)).readAll(trainer, dataset);
+    }
+
+    /**
+     * Requires that all running statistics can be recomputed.
+     *
+     * @throws IllegalStateException if a TorchScript block has some, whose batches cannot be seen
+     */
+    static void requireIn(Block root) {
+        ScriptBlocks.buffers(root)
+                .forEach(
+                        (name, buffer) -> {
+                            if (TrackedParameter.isStatistics(buffer)) {
+                                throw new IllegalStateException(
+                                        "running statistics of a TorchScript block cannot be"
+                                                + " recomputed, got '"
+                                                + name
+                                                + "': average or copy them");
+                            }
+                        });
     }
 
     /** Tells whether a block has running statistics to recompute. */

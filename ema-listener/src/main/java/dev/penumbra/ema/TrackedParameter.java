@@ -60,6 +60,10 @@ record TrackedParameter(
     }
 
     boolean isStatistics() {
+        return isStatistics(parameter);
+    }
+
+    static boolean isStatistics(Parameter parameter) {
         Parameter.Type type = parameter.getType();
         return type == Parameter.Type.RUNNING_MEAN || type == Parameter.Type.RUNNING_VAR;
     }

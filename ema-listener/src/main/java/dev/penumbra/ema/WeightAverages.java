@@ -7,6 +7,7 @@ import ai.djl.training.dataset.Dataset;
 import ai.djl.training.evaluator.Evaluator;
 import ai.djl.translate.TranslateException;
 import dev.penumbra.checkpoint.ScoreOrder;
+import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.StepInterval;
@@ -65,19 +66,30 @@ public final class WeightAverages implements AutoCloseable {
     private long skippedSteps;
     private String firstCulprit = "";
 
-    private WeightAverages(Model model, EmaConfig config, WeightsMemory memory) {
+    private WeightAverages(
+            Model model,
+            EmaConfig config,
+            WeightsMemory memory,
+            @Nullable InitialStatistics statistics) {
         this.model = model;
         this.config = config;
         this.memory = memory;
         rules = List.copyOf(config.rules().values());
         needsGradients = !rules.stream().allMatch(DecaySchedule.class::isInstance);
+        if (config.treatments().statistics() == Treatment.RECOMPUTE) {
+            RunningStatistics.requireIn(model.getBlock());
+        }
         parameters = new AveragedParameters(model, config, memory, this::restart);
         for (String name : config.rules().keySet()) {
             ModelWeights weights = parameters.sets().get(averages.size()).weights();
             averages.put(name, new WeightAverage(this, name, averages.size(), weights));
         }
         list = List.copyOf(averages.values());
-        String culprit = nonFinite();
+        if (statistics != null) {
+            list.forEach(average -> statistics.restore(average, parameters.set()));
+        }
+        boolean checked = config.nonFinite() != NonFinite.OFF;
+        String culprit = checked ? parameters.engine().firstNonFiniteStart() : null;
         if (culprit != null) {
             throw new IllegalStateException(
                     "'"
@@ -97,9 +109,18 @@ public final class WeightAverages implements AutoCloseable {
      *     the settings do not say OFF
      */
     public static WeightAverages of(Model model, EmaConfig config) {
+        return of(model, config, null);
+    }
+
+    /**
+     * Starts averages as copies of the model's weights, with running statistics of before the first
+     * forward pass.
+     */
+    static WeightAverages of(
+            Model model, EmaConfig config, @Nullable InitialStatistics statistics) {
         WeightsMemory memory = WeightsMemory.of(model, "The average");
         try {
-            return new WeightAverages(model, config, memory);
+            return new WeightAverages(model, config, memory, statistics);
         } catch (RuntimeException e) {
             memory.close();
             throw e;

@@ -8,6 +8,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Parameter;
 import dev.penumbra.ema.ModelWeights.Entry;
 import dev.penumbra.torch.ForeachOps;
+import dev.penumbra.torch.ScriptBlocks;
 import dev.penumbra.torch.TensorList;
 import java.util.Collections;
 import java.util.IdentityHashMap;
@@ -38,12 +39,9 @@ final class WeightsRun {
             List<Entry> borrowed = select(values, unasked);
             AverageParameterStore store = new AverageParameterStore(scope, values);
             NDList outputs;
-            if (borrowed.isEmpty()) {
+            try (BorrowedParameters lent = BorrowedParameters.of(model, scope, borrowed);
+                    ScriptBlocks.Scope scripts = scripts(store, training)) {
                 outputs = model.getBlock().forward(store, inputs, training);
-            } else {
-                try (BorrowedParameters lent = BorrowedParameters.of(model, scope, borrowed)) {
-                    outputs = model.getBlock().forward(store, inputs, training);
-                }
             }
             Set<Parameter> missed = store.unasked();
             missed.removeAll(unasked);
@@ -53,6 +51,13 @@ final class WeightsRun {
             }
             unasked.addAll(missed);
         }
+    }
+
+    /** TorchScript blocks ask no store: they are given the other values as their tensors. */
+    private ScriptBlocks.Scope scripts(AverageParameterStore store, boolean training) {
+        return ScriptBlocks.use(
+                model.getBlock(),
+                parameter -> store.getValue(parameter, parameter.getArray().getDevice(), training));
     }
 
     private static List<Entry> select(List<Entry> values, Set<Parameter> chosen) {

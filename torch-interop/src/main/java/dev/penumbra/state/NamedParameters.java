@@ -4,6 +4,7 @@ package dev.penumbra.state;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.util.Pair;
+import dev.penumbra.torch.ScriptBlocks;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
@@ -16,16 +17,19 @@ public final class NamedParameters {
     private NamedParameters() {}
 
     /**
-     * Returns the parameters of a block, in its order. One that several children share appears
-     * once, under its first name.
+     * Returns the parameters of a block, in its order, and then the {@link ScriptBlocks#buffers
+     * buffers} of the TorchScript blocks within it. One that several children share appears once,
+     * under its first name.
      *
      * @param block the block
      * @return the parameters by name
      * @throws IllegalStateException if one has no array yet
+     * @throws IllegalArgumentException if the buffers of a TorchScript block cannot be shown
      */
     public static Map<String, Parameter> of(Block block) {
         Map<String, Parameter> parameters = new LinkedHashMap<>();
         Set<Parameter> seen = Collections.newSetFromMap(new IdentityHashMap<>());
+        seen.addAll(ScriptBlocks.repeated(block));
         for (Pair<String, Parameter> pair : block.getParameters()) {
             if (!pair.getValue().isInitialized()) {
                 throw new IllegalStateException(
@@ -36,6 +40,7 @@ public final class NamedParameters {
                 parameters.put(pair.getKey(), pair.getValue());
             }
         }
+        parameters.putAll(ScriptBlocks.buffers(block));
         return parameters;
     }
 }

@@ -383,6 +383,11 @@ public final class ForeachOps {
         return Holder.OPS.runBoolean("contiguous", arrays.handle());
     }
 
+    /** Whether the arrays of two lists of the same length are the same memory, one by one. */
+    static boolean areSame(TensorList first, TensorList second) {
+        return Holder.OPS.runBoolean("are_same", first.handle(), second.handle());
+    }
+
     /**
      * Returns the share of the values that {@link #lerp(TensorList, TensorList, double)} would
      * leave as they are although they differ from their source, because the move is less than half

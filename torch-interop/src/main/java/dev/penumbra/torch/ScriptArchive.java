@@ -38,20 +38,21 @@ final class ScriptArchive {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
             zip.setMethod(ZipOutputStream.STORED);
-            put(zip, "data.pkl", OBJECT.getBytes(StandardCharsets.ISO_8859_1));
-            put(zip, "code/__torch__.py", source.getBytes(StandardCharsets.UTF_8));
-            put(zip, "constants.pkl", EMPTY_TUPLE.getBytes(StandardCharsets.ISO_8859_1));
-            put(zip, "version", FORMAT_VERSION.getBytes(StandardCharsets.US_ASCII));
+            put(zip, "ops/data.pkl", OBJECT.getBytes(StandardCharsets.ISO_8859_1));
+            put(zip, "ops/code/__torch__.py", source.getBytes(StandardCharsets.UTF_8));
+            put(zip, "ops/constants.pkl", EMPTY_TUPLE.getBytes(StandardCharsets.ISO_8859_1));
+            put(zip, "ops/version", FORMAT_VERSION.getBytes(StandardCharsets.US_ASCII));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
         return bytes.toByteArray();
     }
 
-    private static void put(ZipOutputStream zip, String name, byte[] content) throws IOException {
+    /** Adds a stored entry. */
+    static void put(ZipOutputStream zip, String name, byte[] content) throws IOException {
         CRC32 crc = new CRC32();
         crc.update(content);
-        ZipEntry entry = new ZipEntry("ops/" + name);
+        ZipEntry entry = new ZipEntry(name);
         entry.setTimeLocal(EPOCH);
         entry.setSize(content.length);
         entry.setCompressedSize(content.length);

@@ -60,6 +60,11 @@ final class ScriptModule {
         }
     }
 
+    /** The methods of a block that is loaded already; it stays the caller's. */
+    static ScriptModule of(PtSymbolBlock block) {
+        return new ScriptModule(block);
+    }
+
     /** Runs a method that returns nothing; the arguments stay the caller's. */
     void run(String method, long... arguments) {
         ScriptCalls.delete(call(method, arguments));
@@ -83,6 +88,16 @@ final class ScriptModule {
     /** Runs a method that returns numbers; the arguments stay the caller's. */
     double[] runDoubles(String method, long... arguments) {
         return run(ScriptCalls::toDoubles, method, arguments);
+    }
+
+    /** Runs a method that returns truth values; the arguments stay the caller's. */
+    boolean[] runBooleans(String method, long... arguments) {
+        return run(ScriptCalls::toBooleans, method, arguments);
+    }
+
+    /** Runs a method that returns tensors, whose handles are the caller's; arguments stay. */
+    long[] runTensors(String method, long... arguments) {
+        return run(ScriptCalls::toTensors, method, arguments);
     }
 
     /**
@@ -125,7 +140,7 @@ final class ScriptModule {
     }
 
     /** The last line of the interpreter's trace says what went wrong; the others say where. */
-    private static String reason(EngineException e) {
+    static String reason(EngineException e) {
         return String.valueOf(e.getMessage())
                 .lines()
                 .map(String::strip)

@@ -65,6 +65,11 @@ public final class TensorList implements AutoCloseable {
         if (arrays.isEmpty()) {
             throw new IllegalArgumentException("arrays must not be empty");
         }
+        return ofAny(arrays);
+    }
+
+    /** As {@link #of}, for a list that may be empty. */
+    static TensorList ofAny(List<? extends NDArray> arrays) {
         PtNDArray[] tensors = new PtNDArray[arrays.size()];
         for (int i = 0; i < tensors.length; i++) {
             if (!(arrays.get(i) instanceof PtNDArray tensor)) {

@@ -202,6 +202,12 @@ class Ops(Module):
     for i in range(torch.len(arrays)):
       all_are = torch.__and__(all_are, torch.is_contiguous(arrays[i]))
     return all_are
+  def are_same(self: __torch__.Ops, first: List[Tensor], second: List[Tensor]) -> bool:
+    all_are = True
+    for i in range(torch.len(first)):
+      if torch.__not__(torch.is_set_to(first[i], second[i])):
+        all_are = False
+    return all_are
   # A number minus itself is 0 only if it is finite.
   def search(self: __torch__.Ops, arrays: List[Tensor]) -> int:
     found = -1

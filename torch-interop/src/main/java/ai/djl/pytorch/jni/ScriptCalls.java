@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package ai.djl.pytorch.jni;
 
+import java.io.OutputStream;
+
 /**
  * Calls of TorchScript methods with native handles, without the objects that {@link IValueUtils}
  * makes for each argument.
@@ -174,5 +176,47 @@ public final class ScriptCalls {
      */
     public static double[] toDoubles(long value) {
         return PyTorchLibrary.LIB.iValueToDoubleList(value);
+    }
+
+    /**
+     * Makes a value of a list of truth values.
+     *
+     * @param values the truth values
+     * @return the handle
+     */
+    public static long fromBooleans(boolean... values) {
+        return PyTorchLibrary.LIB.iValueFromBoolList(values);
+    }
+
+    /**
+     * Reads a list of truth values.
+     *
+     * @param value the handle
+     * @return the truth values
+     */
+    public static boolean[] toBooleans(long value) {
+        return PyTorchLibrary.LIB.iValueToBoolList(value);
+    }
+
+    /**
+     * Reads a list of tensors.
+     *
+     * @param value the handle
+     * @return handles of the tensors, which are the caller's
+     */
+    public static long[] toTensors(long value) {
+        return PyTorchLibrary.LIB.iValueToTensorList(value);
+    }
+
+    /**
+     * Writes a module, as {@code torch.jit.save} does.
+     *
+     * @param module the handle of the module
+     * @param out the stream, which gets the archive in pieces
+     * @param pieceSize the size of a piece, in bytes; the native code copies all that it has
+     *     written again for each piece
+     */
+    public static void save(long module, OutputStream out, int pieceSize) {
+        PyTorchLibrary.LIB.moduleWrite(module, out, new byte[pieceSize], false);
     }
 }
