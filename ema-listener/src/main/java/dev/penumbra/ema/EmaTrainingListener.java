@@ -11,9 +11,11 @@ import ai.djl.training.Trainer;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.training.listener.TrainingListener;
 import ai.djl.translate.TranslateException;
+import dev.penumbra.checkpoint.TrainingPart;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.state.NamedParameters;
+import dev.penumbra.state.Stateful;
 import dev.penumbra.torch.ScriptBlocks;
 import dev.penumbra.training.OptimizerSteps;
 import dev.penumbra.training.StepObserver;
@@ -69,7 +71,7 @@ import org.slf4j.LoggerFactory;
  * {@link WeightAverages}. Closing the trainer leaves the average alive; closing this listener or
  * the model frees it. One listener serves one model.
  */
-public final class EmaTrainingListener implements TrainingListener, AutoCloseable {
+public final class EmaTrainingListener implements TrainingListener, TrainingPart, AutoCloseable {
 
     /** The metric of the decay of a step, in [0, 1]. */
     public static final String DECAY_METRIC = "ema_decay";
@@ -87,6 +89,7 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
     private final boolean automatic;
     private final List<AfterStep> observers;
     private final StepObserver steps = new Steps();
+    private final AverageScores scores = new AverageScores();
     private WeakReference<Trainer> latestTrainer = new WeakReference<>(null);
     private @Nullable Model model;
     private @Nullable Block block;
@@ -278,12 +281,24 @@ public final class EmaTrainingListener implements TrainingListener, AutoCloseabl
         return averages();
     }
 
+    @Override
+    public Stateful state(Trainer trainer) {
+        return averagesOf(trainer).stateful();
+    }
+
+    @Override
+    public Map<String, Map<String, Float>> evaluateAll(Trainer trainer, Dataset dataset)
+            throws IOException, TranslateException {
+        return scores.of(averagesOf(trainer), trainer, dataset);
+    }
+
     /**
      * Refuses a trainer that was made without this listener.
      *
      * @param trainer the trainer
      * @throws IllegalStateException if this listener is not part of its configuration
      */
+    @Override
     public void requireIn(Trainer trainer) {
         requireOpen();
         if (model != trainer.getModel() || (automatic && !OptimizerSteps.of(trainer).has(steps))) {

@@ -367,14 +367,23 @@ public final class WeightAverage {
     /** Checks that a step has moved the average and that its running statistics belong to it. */
     private void requireCurrent() {
         requireStarted();
-        if (recomputedAt < movedAt
-                && config().treatments().statistics() == Treatment.RECOMPUTE
-                && RunningStatistics.areIn(owner.model().getBlock())) {
+        if (needsRecomputation()) {
             throw new IllegalStateException(
                     "running statistics must be recomputed: call recomputeStatistics(...) after"
                             + " step "
                             + movedAt);
         }
+    }
+
+    private boolean needsRecomputation() {
+        return recomputedAt < movedAt
+                && config().treatments().statistics() == Treatment.RECOMPUTE
+                && RunningStatistics.areIn(owner.model().getBlock());
+    }
+
+    /** Whether the average can be run. */
+    boolean isCurrent() {
+        return started && !needsRecomputation();
     }
 
     void requireStarted() {

@@ -6,6 +6,7 @@ import ai.djl.training.Trainer;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.training.evaluator.Evaluator;
 import ai.djl.translate.TranslateException;
+import dev.penumbra.checkpoint.ScoreOrder;
 import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.GradientNorms;
@@ -362,7 +363,7 @@ public final class WeightAverages implements AutoCloseable {
      * @param trainer the trainer
      * @param dataset the data, other than that of the final test
      * @param evaluator the name of an evaluator of the trainer, the loss among them
-     * @param goal whether higher or lower values are better; NaN never wins
+     * @param order whether higher or lower values are better; NaN never wins
      * @return the average, which stays this object's
      * @throws IOException if the data cannot be read
      * @throws TranslateException if the data cannot be prepared
@@ -370,7 +371,7 @@ public final class WeightAverages implements AutoCloseable {
      * @throws ArithmeticException if the value of all averages is NaN
      * @throws IllegalStateException if one of the averages has not been updated yet
      */
-    public WeightAverage best(Trainer trainer, Dataset dataset, String evaluator, Goal goal)
+    public WeightAverage best(Trainer trainer, Dataset dataset, String evaluator, ScoreOrder order)
             throws IOException, TranslateException {
         List<String> known = trainer.getEvaluators().stream().map(Evaluator::getName).toList();
         if (!known.contains(evaluator)) {
@@ -381,7 +382,7 @@ public final class WeightAverages implements AutoCloseable {
         float bestValue = Float.NaN;
         for (Map.Entry<String, Map<String, Float>> entry : evaluate(trainer, dataset).entrySet()) {
             float value = Objects.requireNonNull(entry.getValue().get(evaluator));
-            if (goal.isBetter(value, bestValue)) {
+            if (order.isBetter(value, bestValue)) {
                 best = entry.getKey();
                 bestValue = value;
             }

@@ -15,6 +15,7 @@ import ai.djl.training.Trainer;
 import ai.djl.training.dataset.ArrayDataset;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.training.evaluator.Evaluator;
+import dev.penumbra.checkpoint.ScoreOrder;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.torch.SafeL2Loss;
@@ -125,28 +126,28 @@ final class SelectionTest {
     /** A value of NaN stands for the output that is the label. */
     @ParameterizedTest
     @CsvSource({
-        "Output, MAXIMIZE, 0, d0.25",
-        "Output, MINIMIZE, 0, d0.875",
-        "Output, MAXIMIZE, 6, d0.5",
-        "Output, MINIMIZE, 1, d0.75",
-        "L2Loss, MINIMIZE, 4, d0.5",
-        "L2Loss, MAXIMIZE, 0, d0.25",
-        "L2Loss, MINIMIZE, 3, d0.5"
+        "Output, HIGHER_IS_BETTER, 0, d0.25",
+        "Output, LOWER_IS_BETTER, 0, d0.875",
+        "Output, HIGHER_IS_BETTER, 6, d0.5",
+        "Output, LOWER_IS_BETTER, 1, d0.75",
+        "L2Loss, LOWER_IS_BETTER, 4, d0.5",
+        "L2Loss, HIGHER_IS_BETTER, 0, d0.25",
+        "L2Loss, LOWER_IS_BETTER, 3, d0.5"
     })
-    void best_isThatOfTheGoal(String evaluator, Goal goal, float label, String expected)
+    void best_isThatOfTheOrder(String evaluator, ScoreOrder order, float label, String expected)
             throws Exception {
         averages.update();
-        WeightAverage best = averages.best(trainer, label(label), evaluator, goal);
+        WeightAverage best = averages.best(trainer, label(label), evaluator, order);
         assertSame(averages.get(expected), best);
     }
 
     @Test
     void nan_neverWins() {
-        for (Goal goal : Goal.values()) {
-            assertEquals(false, goal.isBetter(Float.NaN, 1));
-            assertEquals(false, goal.isBetter(Float.NaN, Float.NaN));
-            assertEquals(true, goal.isBetter(1, Float.NaN));
-            assertEquals(false, goal.isBetter(1, 1));
+        for (ScoreOrder order : ScoreOrder.values()) {
+            assertEquals(false, order.isBetter(Float.NaN, 1));
+            assertEquals(false, order.isBetter(Float.NaN, Float.NaN));
+            assertEquals(true, order.isBetter(1, Float.NaN));
+            assertEquals(false, order.isBetter(1, 1));
         }
     }
 
@@ -157,7 +158,12 @@ final class SelectionTest {
             Exception e =
                     assertThrows(
                             ArithmeticException.class,
-                            () -> one.best(trainer, label(8), "Output", Goal.MAXIMIZE));
+                            () ->
+                                    one.best(
+                                            trainer,
+                                            label(8),
+                                            "Output",
+                                            ScoreOrder.HIGHER_IS_BETTER));
             assertEquals(
                     "Output must be a number for at least one average, got NaN for all",
                     e.getMessage());
@@ -170,7 +176,12 @@ final class SelectionTest {
         Exception e =
                 assertThrows(
                         IllegalArgumentException.class,
-                        () -> averages.best(trainer, label(0), "Accuracy", Goal.MAXIMIZE));
+                        () ->
+                                averages.best(
+                                        trainer,
+                                        label(0),
+                                        "Accuracy",
+                                        ScoreOrder.HIGHER_IS_BETTER));
         List<String> known = trainer.getEvaluators().stream().map(Evaluator::getName).toList();
         assertEquals("evaluator must be one of " + known + ", got Accuracy", e.getMessage());
         assertEquals(2, known.size());

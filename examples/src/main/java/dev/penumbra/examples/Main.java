@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.examples;
 
-import dev.penumbra.ema.checkpoint.CheckpointException;
+import dev.penumbra.checkpoint.CheckpointException;
 import dev.penumbra.examples.benchmark.BenchmarkCommand;
 import dev.penumbra.examples.benchmark.CheckpointBenchmarkCommand;
 import dev.penumbra.examples.cifar10.PostHocCifar10;

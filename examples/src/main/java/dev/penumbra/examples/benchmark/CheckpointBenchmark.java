@@ -8,8 +8,8 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.Trainer;
+import dev.penumbra.checkpoint.CheckpointListener;
 import dev.penumbra.ema.EmaTrainingListener;
-import dev.penumbra.ema.checkpoint.CheckpointListener;
 import dev.penumbra.torch.FusedAdamW;
 import dev.penumbra.torch.SafeL2Loss;
 import java.io.IOException;
@@ -43,7 +43,7 @@ final class CheckpointBenchmark implements AutoCloseable {
     private CheckpointListener listener(Path folder, boolean inBackground) {
         return CheckpointListener.builder()
                 .setFolder(folder)
-                .setAverages(ema)
+                .optPart("averages", ema)
                 .setOptimizer(optimizer)
                 .optEveryEpochs(Long.MAX_VALUE)
                 .optKeepLast(1)

@@ -14,13 +14,13 @@ import ai.djl.training.dataset.Batch;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.training.loss.Loss;
 import ai.djl.translate.TranslateException;
+import dev.penumbra.checkpoint.CheckpointListener;
+import dev.penumbra.checkpoint.Progress;
+import dev.penumbra.checkpoint.ResumableSampler;
 import dev.penumbra.ema.AfterStep;
 import dev.penumbra.ema.EmaTrainingListener;
 import dev.penumbra.ema.EmaTrainingListenerBuilder;
 import dev.penumbra.ema.ModelWeights;
-import dev.penumbra.ema.checkpoint.CheckpointListener;
-import dev.penumbra.ema.checkpoint.Progress;
-import dev.penumbra.ema.checkpoint.ResumableSampler;
 import dev.penumbra.ema.posthoc.AverageProfile;
 import dev.penumbra.ema.posthoc.PostHocSnapshots;
 import dev.penumbra.ema.posthoc.PostHocSynthesis;
@@ -133,7 +133,7 @@ final class PostHocRun implements AutoCloseable {
         settings.config().forEach((name, value) -> fixed.put(name, String.valueOf(value)));
         fixed.put("data", data.checksums().toString());
         return options.listener(folder.checkpoints(settings.seed()))
-                .setAverages(ema)
+                .optPart("averages", ema)
                 .setOptimizer(optimizer)
                 .optSampler(sampler)
                 .optSettings(fixed)

@@ -12,11 +12,11 @@ import ai.djl.training.dataset.ArrayDataset;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.training.loss.Loss;
 import ai.djl.translate.TranslateException;
+import dev.penumbra.checkpoint.CheckpointListener;
+import dev.penumbra.checkpoint.Progress;
+import dev.penumbra.checkpoint.ResumableSampler;
 import dev.penumbra.ema.AfterStep;
 import dev.penumbra.ema.EmaTrainingListener;
-import dev.penumbra.ema.checkpoint.CheckpointListener;
-import dev.penumbra.ema.checkpoint.Progress;
-import dev.penumbra.ema.checkpoint.ResumableSampler;
 import dev.penumbra.examples.Environment;
 import dev.penumbra.examples.Terminal;
 import dev.penumbra.examples.data.Cifar10Data;
@@ -82,7 +82,7 @@ final class SeedRun implements SeedTraining {
                 options.run()
                         .checkpoints()
                         .listener(folder.checkpoints(seed))
-                        .setAverages(ema)
+                        .optPart("averages", ema)
                         .setOptimizer(optimizer)
                         .optSampler(sampler)
                         .optSettings(options.settings(loop.batches(), seed, data))

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.examples.run;
 
-import dev.penumbra.ema.checkpoint.CheckpointListener;
-import dev.penumbra.ema.checkpoint.CheckpointListenerBuilder;
+import dev.penumbra.checkpoint.CheckpointListener;
+import dev.penumbra.checkpoint.CheckpointListenerBuilder;
 import dev.penumbra.examples.UsageException;
 import java.nio.file.Path;
 import java.time.Duration;

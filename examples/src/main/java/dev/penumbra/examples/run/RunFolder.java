@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.examples.run;
 
-import dev.penumbra.ema.checkpoint.Progress;
+import dev.penumbra.checkpoint.Progress;
 import dev.penumbra.examples.UsageException;
 import dev.penumbra.examples.report.RunEvent;
 import dev.penumbra.examples.report.RunLog;

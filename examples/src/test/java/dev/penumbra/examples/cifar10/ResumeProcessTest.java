@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.penumbra.ema.checkpoint.CheckpointFolder;
-import dev.penumbra.ema.checkpoint.Progress;
+import dev.penumbra.checkpoint.CheckpointFolder;
+import dev.penumbra.checkpoint.Progress;
 import dev.penumbra.examples.Main;
 import dev.penumbra.examples.Output;
 import dev.penumbra.examples.run.RunFiles;

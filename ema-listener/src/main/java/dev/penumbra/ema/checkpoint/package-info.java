@@ -1,6 +1,0 @@
-// SPDX-License-Identifier: Apache-2.0
-/** Checkpoints from which a training goes on exactly, and the best weights seen so far. */
-@NullMarked
-package dev.penumbra.ema.checkpoint;
-
-import org.jspecify.annotations.NullMarked;
