@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.fail;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
-import dev.penumbra.ema.schedule.PeerSchedules;
+import dev.penumbra.ema.schedule.LibrarySchedules;
 import dev.penumbra.vae.Golden;
 import dev.penumbra.vae.schedule.PeerKlSchedules.AnnealerShape;
 import java.util.HashMap;
@@ -113,9 +113,10 @@ final class AnnealCasesReferenceTest {
         /** Averages of weights are the other module's. */
         private double decay() {
             if (impl.contains("LitEma")) {
-                return PeerSchedules.pytorchEma(number("decay", 0), true).decayAt(step.getAsLong());
+                return LibrarySchedules.pytorchEma(number("decay", 0), true)
+                        .decayAt(step.getAsLong());
             }
-            return PeerSchedules.diffusers(
+            return LibrarySchedules.diffusers(
                             number("decay", 0),
                             0,
                             0,
