@@ -2,7 +2,8 @@
 package dev.penumbra.ema;
 
 import ai.djl.ndarray.NDArray;
-import dev.penumbra.ema.schedule.RuleJson;
+import dev.penumbra.ema.schedule.AveragingRule;
+import dev.penumbra.safetensors.TensorInfo;
 import dev.penumbra.state.SavedState;
 import dev.penumbra.state.State;
 import dev.penumbra.state.StateCheck;
@@ -25,8 +26,38 @@ final class AveragesState implements Stateful {
     private static final String STEP = "step";
     private static final String SKIPPED = "skipped_steps";
     private static final String CARRY = "/carry";
+    private static final String RULE = "/rule";
 
     private final WeightAverages averages;
+
+    /** A saved state with its rules as they are written now: types had other names before. */
+    private record CurrentNames(SavedState saved, Map<String, String> values)
+            implements SavedState {
+
+        static CurrentNames of(SavedState saved) {
+            Map<String, String> values = new LinkedHashMap<>(saved.values());
+            values.replaceAll((name, value) -> name.endsWith(RULE) ? written(value) : value);
+            return new CurrentNames(saved, values);
+        }
+
+        private static String written(String rule) {
+            try {
+                return AveragingRule.fromJson(rule).toJson();
+            } catch (IllegalArgumentException e) {
+                return rule; // which differs from every rule
+            }
+        }
+
+        @Override
+        public Map<String, TensorInfo> tensors() {
+            return saved.tensors();
+        }
+
+        @Override
+        public void readInto(String name, NDArray target) throws IOException {
+            saved.readInto(name, target);
+        }
+    }
 
     AveragesState(WeightAverages averages) {
         this.averages = averages;
@@ -65,7 +96,7 @@ final class AveragesState implements Stateful {
         EmaConfig config = averages.config();
         Map<String, String> settings = new LinkedHashMap<>();
         settings.put("averages", String.join(" ", config.rules().keySet()));
-        config.rules().forEach((name, rule) -> settings.put(name + "/rule", RuleJson.toJson(rule)));
+        config.rules().forEach((name, rule) -> settings.put(name + RULE, rule.toJson()));
         settings.put("groups", config.groups().toString());
         settings.put("treatments", config.treatments().toString());
         settings.put("include", config.include().toString());
@@ -79,7 +110,7 @@ final class AveragesState implements Stateful {
 
     @Override
     public List<String> differences(SavedState saved) {
-        StateCheck check = new StateCheck(saved);
+        StateCheck check = new StateCheck(CurrentNames.of(saved));
         settings().forEach(check::value);
         check.count(STEP).count(SKIPPED);
         for (String name : averages.names()) {

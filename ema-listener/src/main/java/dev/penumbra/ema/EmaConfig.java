@@ -5,7 +5,6 @@ import ai.djl.Device;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.Every;
 import dev.penumbra.ema.schedule.StepInterval;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -110,7 +109,7 @@ public record EmaConfig(
         }
         StepInterval interval = new StepInterval(k);
         return builder()
-                .setSchedule(new Every(interval, new ConstantDecay(1 - alpha), Every.Mode.UPDATE))
+                .setSchedule(new ConstantDecay(1 - alpha).everyCountingUpdates(interval))
                 .optWriteBack(interval)
                 .build();
     }

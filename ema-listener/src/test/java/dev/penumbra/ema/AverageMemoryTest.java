@@ -19,7 +19,6 @@ import ai.djl.training.ParameterStore;
 import dev.penumbra.ema.schedule.ArithmeticMean;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
-import dev.penumbra.ema.schedule.Every;
 import dev.penumbra.ema.schedule.LayerwiseGradient;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -190,7 +189,7 @@ final class AverageMemoryTest {
     private static EmaConfig several(Arithmetic arithmetic) {
         Map<String, AveragingRule> rules = new LinkedHashMap<>();
         rules.put("slow", new ConstantDecay(0.9));
-        rules.put("resting", Every.of(2, new ConstantDecay(0.5)));
+        rules.put("resting", new ConstantDecay(0.5).every(2));
         rules.put("mean", new ArithmeticMean());
         return EmaConfig.of(rules).toBuilder()
                 .optGroup("bias", new ConstantDecay(0.5))

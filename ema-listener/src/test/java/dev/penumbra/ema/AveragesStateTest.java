@@ -2,6 +2,7 @@
 package dev.penumbra.ema;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.djl.Device;
 import ai.djl.Model;
@@ -55,6 +56,34 @@ final class AveragesStateTest {
         try (WeightAverages averages = WeightAverages.of(model, after)) {
             return averages.stateful().differences(saved);
         }
+    }
+
+    /** A rule that was saved when its type had another name is the same rule. */
+    @Test
+    void rule_ofAFormerNameIsTheSame() {
+        EmaConfig config = EmaConfig.of(new ConstantDecay(0.5).copyFirst(3));
+        try (Model model = ArrayBlock.model()) {
+            ArrayBlock.weight(model, "a", 1);
+            Kinds saved = saved(model, config);
+            String written = "{\"type\":\"CopyFirst\",\"steps\":3";
+            saved.values().compute("average/rule", (name, rule) -> former(rule, written));
+            try (WeightAverages averages = WeightAverages.of(model, config)) {
+                assertEquals(List.of(), averages.stateful().differences(saved));
+                saved.values().put("average/rule", "no rule");
+                assertEquals(
+                        List.of(
+                                "average/rule must be "
+                                        + written
+                                        + ",\"schedule\":{\"type\":\"ConstantDecay\",\"decay\":0.5}},"
+                                        + " got no rule"),
+                        averages.stateful().differences(saved));
+            }
+        }
+    }
+
+    private static String former(String rule, String written) {
+        assertTrue(rule.startsWith(written), rule);
+        return rule.replace("CopyFirst", "Delayed");
     }
 
     @Test

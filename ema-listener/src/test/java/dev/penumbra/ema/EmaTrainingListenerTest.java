@@ -23,7 +23,7 @@ import ai.djl.training.dataset.Batch;
 import ai.djl.training.evaluator.Accuracy;
 import ai.djl.training.listener.TrainingListener;
 import ai.djl.training.loss.Loss;
-import dev.penumbra.ema.schedule.InversePowerWarmup;
+import dev.penumbra.ema.schedule.Decays;
 import dev.penumbra.torch.SafeL2Loss;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
@@ -59,7 +59,7 @@ final class EmaTrainingListenerTest {
     }
 
     private static EmaTrainingListenerBuilder warmup() {
-        return EmaTrainingListener.builder().setSchedule(new InversePowerWarmup(0.999));
+        return EmaTrainingListener.builder().setSchedule(Decays.inversePower(0.999));
     }
 
     @Test

@@ -12,12 +12,8 @@ import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.ArithmeticMean;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
-import dev.penumbra.ema.schedule.CopyFirst;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.Every;
-import dev.penumbra.ema.schedule.InversePowerWarmup;
-import dev.penumbra.ema.schedule.StartAfter;
-import dev.penumbra.ema.schedule.StopAfter;
+import dev.penumbra.ema.schedule.Decays;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -45,11 +41,11 @@ final class EngineOracleTest {
                     new ConstantDecay(0.9),
                     new ConstantDecay(0.3),
                     new ArithmeticMean(),
-                    new StartAfter(3, new ConstantDecay(0.999)),
-                    Every.of(2, new ConstantDecay(0.75)),
-                    new CopyFirst(2, new ConstantDecay(0.99)),
-                    new InversePowerWarmup(0.9999),
-                    new StopAfter(4, new ConstantDecay(0.5)),
+                    new ConstantDecay(0.999).startAfter(3),
+                    new ConstantDecay(0.75).every(2),
+                    new ConstantDecay(0.99).copyFirst(2),
+                    Decays.inversePower(0.9999),
+                    new ConstantDecay(0.5).stopAfter(4),
                     new ConstantDecay(0));
 
     static Stream<Arguments> cases() {
@@ -119,7 +115,7 @@ final class EngineOracleTest {
                     WeightAverages averages = WeightAverages.of(random.model(), config)) {
                 assertFollows(random, averages, STEPS_OF_LARGE);
             }
-            rules.put("second", Every.of(2, new ConstantDecay(0.4)));
+            rules.put("second", new ConstantDecay(0.4).every(2));
         }
     }
 
@@ -128,9 +124,9 @@ final class EngineOracleTest {
     @EnumSource
     void restingAverages_equalTheRecurrence(Arithmetic arithmetic) {
         Map<String, AveragingRule> rules = new LinkedHashMap<>();
-        rules.put("resting", new StartAfter(3, new ConstantDecay(0.9)));
+        rules.put("resting", new ConstantDecay(0.9).startAfter(3));
         rules.put("moving", new ConstantDecay(0.75));
-        rules.put("stopping", new StopAfter(2, new ConstantDecay(0.5)));
+        rules.put("stopping", new ConstantDecay(0.5).stopAfter(2));
         EmaConfig config = EmaConfig.of(rules).toBuilder().optArithmetic(arithmetic).build();
         try (RandomModel random = new RandomModel(11, false);
                 WeightAverages averages = WeightAverages.of(random.model(), config)) {

@@ -26,9 +26,7 @@ import dev.penumbra.ema.schedule.ArithmeticMean;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.Every;
-import dev.penumbra.ema.schedule.InversePowerWarmup;
-import dev.penumbra.ema.schedule.StartAfter;
+import dev.penumbra.ema.schedule.Decays;
 import dev.penumbra.torch.SafeL2Loss;
 import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
@@ -93,8 +91,8 @@ final class InvariantsTest {
         rules.put("slow", new ConstantDecay(0.999999));
         rules.put("fast", new ConstantDecay(0.3));
         rules.put("mean", new ArithmeticMean());
-        rules.put("warmup", new InversePowerWarmup(0.9999));
-        rules.put("every", Every.of(3, new ConstantDecay(0.99)));
+        rules.put("warmup", Decays.inversePower(0.9999));
+        rules.put("every", new ConstantDecay(0.99).every(3));
         EmaConfig config = EmaConfig.of(rules).toBuilder().optArithmetic(arithmetic).build();
         try (WeightAverages averages = WeightAverages.of(model, config)) {
             for (int update = 0; update < 20_000; update++) {
@@ -178,7 +176,7 @@ final class InvariantsTest {
         float[] values = {-0f, 1e-8f, 3, Float.MIN_VALUE};
         Parameter weight = ArrayBlock.weight(model, "weight", values);
         Map<String, AveragingRule> rules = new LinkedHashMap<>();
-        rules.put("resting", new StartAfter(100, new ConstantDecay(0.5)));
+        rules.put("resting", new ConstantDecay(0.5).startAfter(100));
         rules.put("moving", new ConstantDecay(0.5));
         EmaConfig config =
                 EmaConfig.of(rules).toBuilder()
@@ -208,7 +206,7 @@ final class InvariantsTest {
         Parameter moving = ArrayBlock.weight(model, "moving", 0);
         EmaConfig config =
                 EmaConfig.of(new ConstantDecay(0.5)).toBuilder()
-                        .optGroup("rest", new StartAfter(100, new ConstantDecay(0.5)))
+                        .optGroup("rest", new ConstantDecay(0.5).startAfter(100))
                         .build()
                         .toBuilder()
                         .optArithmetic(arithmetic)
@@ -416,7 +414,7 @@ final class InvariantsTest {
     @CsvSource({"1, 100", "7, 100", "10, 1000", "100, 1000", "3, 2.5"})
     void compensatedInterval_keepsTheHalfLife(long every, double halfLife) {
         Parameter weight = ArrayBlock.weight(model, "weight", 1);
-        DecaySchedule schedule = Every.of(every, ConstantDecay.ofHalfLife(halfLife));
+        DecaySchedule schedule = ConstantDecay.ofHalfLife(halfLife).every(every);
         EmaConfig config =
                 EmaConfig.of(schedule).toBuilder().optPrecision(Precision.FLOAT64).build();
         try (WeightAverages averages = WeightAverages.of(model, config)) {

@@ -26,7 +26,6 @@ import ai.djl.training.tracker.Tracker;
 import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
-import dev.penumbra.ema.schedule.Every;
 import dev.penumbra.ema.schedule.GradientAdaptive;
 import dev.penumbra.ema.schedule.LayerwiseGradient;
 import dev.penumbra.torch.SafeL2Loss;
@@ -377,7 +376,7 @@ final class NonFiniteTest {
     void stepWithoutAMove_isNotLookedAt() {
         try (Model model = ArrayBlock.model()) {
             Parameter weight = ArrayBlock.weight(model, "weight", 0);
-            EmaConfig config = EmaConfig.of(Every.of(2, new ConstantDecay(0.5)));
+            EmaConfig config = EmaConfig.of(new ConstantDecay(0.5).every(2));
             try (WeightAverages averages = WeightAverages.of(model, config)) {
                 ArrayBlock.set(weight, Float.NaN);
                 averages.update();

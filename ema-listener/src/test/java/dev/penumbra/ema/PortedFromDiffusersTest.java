@@ -17,10 +17,9 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
+import dev.penumbra.ema.library.LibrarySchedules;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.LibrarySchedules;
-import dev.penumbra.ema.schedule.StopAfter;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -256,7 +255,7 @@ final class PortedFromDiffusersTest {
                                 IllegalArgumentException.class,
                                 () -> LibrarySchedules.pytorchEma(1, false))
                         .getMessage());
-        DecaySchedule never = new StopAfter(0, new ConstantDecay(0));
+        DecaySchedule never = new ConstantDecay(0).stopAfter(0);
         try (WeightAverages averages = WeightAverages.of(model, EmaConfig.of(never))) {
             WeightAverage average = averages.main();
             Map<String, ByteBuffer> start = Weights.averaged(average);

@@ -20,12 +20,10 @@ import ai.djl.training.dataset.Batch;
 import ai.djl.training.listener.TrainingListenerAdapter;
 import ai.djl.training.loss.Loss;
 import dev.penumbra.ema.Treatments.Treatment;
+import dev.penumbra.ema.library.LibrarySchedules;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
-import dev.penumbra.ema.schedule.CopyFirst;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.Every;
-import dev.penumbra.ema.schedule.LibrarySchedules;
 import dev.penumbra.ema.schedule.StepInterval;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -90,7 +88,7 @@ final class PortedFromHooksTest {
     @CsvSource({"1000, 1, 0.9993070929904525", "100, 10, 0.9330329915368074"})
     void halfLife_setsTheDecay(double halfLife, long interval, double decay) {
         DecaySchedule peer = LibrarySchedules.composer(halfLife, interval, 0);
-        DecaySchedule own = Every.of(interval, ConstantDecay.ofHalfLife(halfLife));
+        DecaySchedule own = ConstantDecay.ofHalfLife(halfLife).every(interval);
         assertEquals(decay, peer.decayAt(10 * interval), 1e-15);
         assertEquals(decay, own.decayAt(10 * interval), 1e-15);
         assertEquals(interval == 1 ? decay : 1, own.decayAt(10 * interval + 1), 1e-15);
@@ -291,7 +289,7 @@ final class PortedFromHooksTest {
     /** mmengine EMAHook begin_iter: the average equals the model until it begins. */
     @Test
     void beforeTheStart_theAverageIsTheModel() {
-        DecaySchedule schedule = new CopyFirst(5, new ConstantDecay(0.9));
+        DecaySchedule schedule = new ConstantDecay(0.9).copyFirst(5);
         try (SmallAverage average = new SmallAverage(schedule, 0)) {
             for (int step = 1; step <= 8; step++) {
                 boolean equal = average.step(step)[0] == step;
@@ -305,10 +303,8 @@ final class PortedFromHooksTest {
     @CsvSource({"1, 4.0625", "2, 3.5"})
     void fourSteps_ofRisingWeights(long every, float expected) {
         DecaySchedule schedule =
-                new Every(
-                        new StepInterval(every),
-                        LibrarySchedules.ignite(0.5, null, null),
-                        Every.Mode.STEP);
+                LibrarySchedules.ignite(0.5, null, null)
+                        .everyUncompensated(new StepInterval(every));
         try (SmallAverage average = new SmallAverage(schedule, 1, 1)) {
             for (int step = 0; step < 4; step++) {
                 average.stepBy(1);

@@ -19,12 +19,11 @@ import ai.djl.training.evaluator.Accuracy;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
+import dev.penumbra.ema.library.LibrarySchedules;
 import dev.penumbra.ema.schedule.ArithmeticMean;
-import dev.penumbra.ema.schedule.BiasCorrectedDecay;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.Every;
-import dev.penumbra.ema.schedule.LibrarySchedules;
+import dev.penumbra.ema.schedule.Decays;
 import dev.penumbra.ema.schedule.StepInterval;
 import dev.penumbra.torch.SafeL2Loss;
 import java.nio.ByteBuffer;
@@ -255,8 +254,7 @@ final class PortedFromKerasTest {
     /** optax periodic_update: the target takes the weights at every fifth step. */
     @Test
     void periodicUpdate() {
-        DecaySchedule schedule =
-                new Every(new StepInterval(5), new ConstantDecay(0), Every.Mode.STEP);
+        DecaySchedule schedule = new ConstantDecay(0).everyUncompensated(new StepInterval(5));
         try (SmallAverage average = new SmallAverage(schedule, 0)) {
             for (int step = 1; step <= 12; step++) {
                 float expected = step / 5 * 5;
@@ -269,7 +267,7 @@ final class PortedFromKerasTest {
     @Test
     void ema_ofTwoValues() {
         try (SmallAverage biased = new SmallAverage(new ConstantDecay(0.9), 0);
-                SmallAverage corrected = new SmallAverage(new BiasCorrectedDecay(0.9), 0)) {
+                SmallAverage corrected = new SmallAverage(Decays.biasCorrected(0.9), 0)) {
             assertArrayEquals(new float[] {0.5f}, biased.step(5), ROUNDING);
             assertArrayEquals(new float[] {1.15f}, biased.step(7), ROUNDING);
             assertArrayEquals(new float[] {5}, corrected.step(5), ROUNDING);

@@ -16,10 +16,9 @@ import ai.djl.training.dataset.ArrayDataset;
 import ai.djl.training.dataset.Batch;
 import ai.djl.training.loss.Loss;
 import dev.penumbra.ema.Treatments.Treatment;
+import dev.penumbra.ema.library.LibrarySchedules;
 import dev.penumbra.ema.schedule.ArithmeticMean;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.Every;
-import dev.penumbra.ema.schedule.LibrarySchedules;
 import dev.penumbra.ema.schedule.StepInterval;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -198,7 +197,7 @@ final class PortedFromTorchTest {
     void epochsThatAreChosen_areAveraged() {
         long stepsOfAnEpoch = 3;
         StepInterval ends = new StepInterval(2 * stepsOfAnEpoch, 4 * stepsOfAnEpoch);
-        DecaySchedule schedule = new Every(ends, new ArithmeticMean(), Every.Mode.UPDATE);
+        DecaySchedule schedule = new ArithmeticMean().everyCountingUpdates(ends);
         int[] averagedEpochs = {0, 0, 0, 1, 1, 2, 2, 3};
         try (SmallAverage average = new SmallAverage(schedule, -1)) {
             double sum = 0;
@@ -258,8 +257,7 @@ final class PortedFromTorchTest {
      */
     @Test
     void meanOfEpochs_isThatOfTheirEnds() {
-        DecaySchedule schedule =
-                new Every(new StepInterval(2), new ArithmeticMean(), Every.Mode.UPDATE);
+        DecaySchedule schedule = new ArithmeticMean().everyCountingUpdates(new StepInterval(2));
         try (SmallAverage average = new SmallAverage(schedule, 0)) {
             for (int step = 1; step <= 6; step++) {
                 average.step(step);

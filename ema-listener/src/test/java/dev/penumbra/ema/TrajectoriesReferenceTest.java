@@ -11,11 +11,10 @@ import ai.djl.nn.Parameter;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.penumbra.ema.Treatments.Treatment;
+import dev.penumbra.ema.library.LibrarySchedules;
 import dev.penumbra.ema.schedule.ConstantDecay;
-import dev.penumbra.ema.schedule.CopyFirst;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.InversePowerWarmup;
-import dev.penumbra.ema.schedule.LibrarySchedules;
+import dev.penumbra.ema.schedule.Decays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -41,7 +40,7 @@ final class TrajectoriesReferenceTest {
                     "timm.ModelEmaV3 decay=0.9 no step",
                     new Setting(new ConstantDecay(0.9), Arithmetic.LERP),
                     "timm.ModelEmaV3 decay=0.9999 use_warmup step=i+1",
-                    new Setting(new InversePowerWarmup(0.9999), Arithmetic.LERP),
+                    new Setting(Decays.inversePower(0.9999), Arithmetic.LERP),
                     "diffusers.EMAModel decay=0.9999 default schedule",
                     new Setting(diffusers(false, 2.0 / 3), Arithmetic.SUBTRACTION),
                     "diffusers.EMAModel decay=0.9999 use_ema_warmup power=0.75",
@@ -164,11 +163,11 @@ final class TrajectoriesReferenceTest {
             double decay = settings.get("decay").getAsDouble();
             boolean stepped = !golden.getAsJsonArray("steps").get(0).isJsonNull();
             DecaySchedule schedule =
-                    stepped ? new CopyFirst(1, new ConstantDecay(decay)) : new ConstantDecay(decay);
+                    stepped ? new ConstantDecay(decay).copyFirst(1) : new ConstantDecay(decay);
             if (settings.has("use_warmup")) {
                 boolean delayed = settings.has("update_after_step");
                 schedule =
-                        new InversePowerWarmup(
+                        Decays.inversePower(
                                 decay,
                                 1,
                                 2.0 / 3,

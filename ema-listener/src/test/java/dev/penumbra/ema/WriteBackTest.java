@@ -9,7 +9,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.nn.Parameter;
 import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.ConstantDecay;
-import dev.penumbra.ema.schedule.StartAfter;
 import dev.penumbra.ema.schedule.StepInterval;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -72,7 +71,7 @@ final class WriteBackTest {
     @Test
     void writeBack_waitsForTheFirstMove() {
         EmaConfig config =
-                EmaConfig.of(new StartAfter(3, new ConstantDecay(0.5))).toBuilder()
+                EmaConfig.of(new ConstantDecay(0.5).startAfter(3)).toBuilder()
                         .optWriteBack(new StepInterval(2))
                         .build();
         try (SmallAverage average = new SmallAverage(config, 0)) {

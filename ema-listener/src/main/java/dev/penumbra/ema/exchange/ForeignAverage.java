@@ -19,7 +19,7 @@ import java.util.OptionalLong;
  * An average that another library has written.
  *
  * <p>It continues as an average that starts from it and reads the schedule {@code step} steps
- * ahead, {@code new Shifted(step, schedule)}.
+ * ahead, {@code schedule.shifted(step)}.
  *
  * @param weights the averaged weights; closed with this
  * @param step the number of updates that they have behind them, where the library saves it

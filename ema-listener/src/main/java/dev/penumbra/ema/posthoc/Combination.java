@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.posthoc;
 
-import dev.penumbra.ema.schedule.Every;
+import static java.util.Comparator.comparingLong;
+
 import dev.penumbra.ema.schedule.StepInterval;
 import dev.penumbra.torch.LinearAlgebra;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The linear combination of given averages that comes closest to another average.
@@ -114,23 +115,16 @@ public record Combination(
     }
 
     private static AverageProfile sampledAs(List<AverageProfile> inputs, AverageProfile target) {
-        if (target.schedule() instanceof Every) {
+        if (target.schedule().updates().isPresent()) {
             return target;
         }
-        @Nullable StepInterval finest = null;
-        for (AverageProfile input : inputs) {
-            if (!(input.schedule() instanceof Every every)) {
-                return target;
-            }
-            if (finest == null || every.interval().every() < finest.every()) {
-                finest = every.interval();
-            }
+        List<StepInterval> intervals =
+                inputs.stream().flatMap(input -> input.schedule().updates().stream()).toList();
+        if (intervals.size() < inputs.size()) {
+            return target;
         }
-        return finest == null
-                ? target
-                : new AverageProfile(
-                        new Every(finest, target.schedule(), Every.Mode.COMPENSATED),
-                        target.step());
+        StepInterval finest = Collections.min(intervals, comparingLong(StepInterval::every));
+        return new AverageProfile(target.schedule().every(finest), target.step());
     }
 
     /** Solves with profiles of unit length, which are conditioned best, and scales to the sum 1. */

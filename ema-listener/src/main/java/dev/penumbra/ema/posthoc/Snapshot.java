@@ -5,7 +5,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.RuleJson;
 import dev.penumbra.safetensors.SafetensorsFile;
 import dev.penumbra.safetensors.SafetensorsWriter;
 import java.io.IOException;
@@ -79,7 +78,7 @@ public record Snapshot(String run, String average, AverageProfile profile, Path 
             throw new IOException("Cannot read " + file + ": it is no snapshot of an average");
         }
         try {
-            AveragingRule rule = RuleJson.fromJson(text(metadata, "rule"));
+            AveragingRule rule = AveragingRule.fromJson(text(metadata, "rule"));
             long step = Long.parseLong(text(metadata, "step"));
             AverageProfile profile = new AverageProfile(schedule(rule), step);
             return new Snapshot(text(metadata, "run"), text(metadata, "average"), profile, file);
@@ -108,7 +107,7 @@ public record Snapshot(String run, String average, AverageProfile profile, Path 
         metadata.put("format", FORMAT);
         metadata.put("run", run);
         metadata.put("average", average);
-        metadata.put("rule", RuleJson.toJson(profile.schedule()));
+        metadata.put("rule", profile.schedule().toJson());
         metadata.put("step", Long.toString(profile.step()));
         SafetensorsWriter.write(path, arrays, metadata, precision.typesOf(arrays));
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.schedule;
 
+import dev.penumbra.internal.Arguments;
+
 /**
  * The arithmetic mean of the weights after every step, also called stochastic weight averaging.
  *
@@ -13,25 +15,25 @@ public record ArithmeticMean() implements DecaySchedule {
 
     @Override
     public double decayAt(long step) {
-        Arguments.requireStep(step);
+        Arguments.requireNotNegative("step", step);
         return step == 0 ? 0 : (step - 1.0) / step;
     }
 
     @Override
     public double weightAt(long step) {
-        Arguments.requireStep(step);
+        Arguments.requireNotNegative("step", step);
         return step == 0 ? 1 : 1.0 / step;
     }
 
     @Override
     public double decayOver(long from, long to) {
-        Arguments.requireRange(from, to);
+        WeightMath.requireRange(from, to);
         return (double) from / to;
     }
 
     @Override
     public double weightOver(long from, long to) {
-        Arguments.requireRange(from, to);
+        WeightMath.requireRange(from, to);
         return (double) (to - from) / to;
     }
 }

@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.schedule;
 
+import dev.penumbra.internal.Arguments;
 import java.util.Objects;
 
-/**
- * A schedule whose decay is kept within two bounds.
- *
- * @param min the least decay, in [0, 1]
- * @param max the greatest decay, in [0, 1] and at least {@code min}
- * @param schedule the schedule that is bounded
- */
-public record Clamped(double min, double max, DecaySchedule schedule) implements DecaySchedule {
+/** The schedule of {@link DecaySchedule#clamped}. */
+record Clamped(double min, double max, DecaySchedule schedule) implements DecaySchedule {
 
-    /** Checks the bounds. */
-    public Clamped {
+    Clamped {
         Arguments.requireClosedShare("min", min);
         Arguments.requireClosedShare("max", max);
         if (min > max) {

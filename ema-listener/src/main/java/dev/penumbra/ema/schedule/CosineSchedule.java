@@ -1,24 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.schedule;
 
+import dev.penumbra.internal.Arguments;
+
 /**
- * A decay that moves from one value to another along half a cosine.
+ * The schedule of {@link Decays#cosine}.
  *
  * <p>\[ \beta_t = b_1 - (b_1 - b_0) \frac{1 + \cos(\pi t / T)}{2} \]
- *
- * <p>for \( t \le T \), and \( b_1 \) afterwards. Teachers of self-supervised learning rise to 1,
- * where the average rests.
- *
- * @param from the decay \(b_0\) at step 0, in [0, 1]
- * @param to the decay \(b_1\) from step \(T\) on, in [0, 1]
- * @param steps the number of steps \(T\), at least 1
- * @see <a href="https://arxiv.org/abs/2006.07733">Grill et al. (2020), Bootstrap Your Own
- *     Latent</a>, section 3.2
  */
-public record CosineSchedule(double from, double to, long steps) implements DecaySchedule {
+record CosineSchedule(double from, double to, long steps) implements DecaySchedule {
 
-    /** Checks every component. */
-    public CosineSchedule {
+    CosineSchedule {
         Arguments.requireClosedShare("from", from);
         Arguments.requireClosedShare("to", to);
         Arguments.requireCount("steps", steps);
@@ -26,7 +18,7 @@ public record CosineSchedule(double from, double to, long steps) implements Deca
 
     @Override
     public double decayAt(long step) {
-        Arguments.requireStep(step);
+        Arguments.requireNotNegative("step", step);
         if (step >= steps) {
             return to;
         }
@@ -35,7 +27,7 @@ public record CosineSchedule(double from, double to, long steps) implements Deca
 
     @Override
     public double weightAt(long step) {
-        Arguments.requireStep(step);
+        Arguments.requireNotNegative("step", step);
         if (step >= steps) {
             return 1 - to;
         }

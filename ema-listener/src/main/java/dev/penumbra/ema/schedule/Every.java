@@ -2,46 +2,30 @@
 package dev.penumbra.ema.schedule;
 
 import java.util.Objects;
+import java.util.Optional;
 
-/**
- * A schedule whose average is updated at some steps only: the decay of the others is 1.
- *
- * @param interval the steps that update the average
- * @param schedule the schedule
- * @param mode what an update stands for
- */
-public record Every(StepInterval interval, DecaySchedule schedule, Mode mode)
-        implements DecaySchedule {
+/** The schedule of the methods {@code every...} of {@link DecaySchedule}. */
+record Every(StepInterval interval, DecaySchedule schedule, Mode mode) implements DecaySchedule {
 
     /** What an update stands for. */
-    public enum Mode {
-        /**
-         * All steps since the update before: its decay is the product of theirs, so the schedule
-         * keeps its meaning whatever the interval.
-         */
+    enum Mode {
+        /** All steps since the update before. */
         COMPENSATED,
-        /** Its own step alone: it has the schedule's decay at that step. */
+        /** Its own step alone. */
         STEP,
-        /** One step of the schedule: the n-th update has the schedule's decay at step n. */
+        /** One step of the schedule, which counts updates. */
         UPDATE
     }
 
-    /** Checks that all are given. */
-    public Every {
+    Every {
         Objects.requireNonNull(interval, "interval");
         Objects.requireNonNull(schedule, "schedule");
         Objects.requireNonNull(mode, "mode");
     }
 
-    /**
-     * A compensated schedule at the multiples of a number of steps.
-     *
-     * @param steps the number of steps, at least 1
-     * @param schedule the schedule
-     * @return the schedule
-     */
-    public static Every of(long steps, DecaySchedule schedule) {
-        return new Every(new StepInterval(steps), schedule, Mode.COMPENSATED);
+    @Override
+    public Optional<StepInterval> updates() {
+        return Optional.of(interval);
     }
 
     @Override
@@ -70,7 +54,7 @@ public record Every(StepInterval interval, DecaySchedule schedule, Mode mode)
 
     @Override
     public double decayOver(long from, long to) {
-        Arguments.requireRange(from, to);
+        WeightMath.requireRange(from, to);
         long first = interval.countUpTo(from);
         long last = interval.countUpTo(to);
         if (first == last) {
@@ -91,7 +75,7 @@ public record Every(StepInterval interval, DecaySchedule schedule, Mode mode)
 
     @Override
     public double weightOver(long from, long to) {
-        Arguments.requireRange(from, to);
+        WeightMath.requireRange(from, to);
         long first = interval.countUpTo(from);
         long last = interval.countUpTo(to);
         if (first == last) {
@@ -103,7 +87,7 @@ public record Every(StepInterval interval, DecaySchedule schedule, Mode mode)
                 double weight = 0;
                 for (long count = first; count < last && weight < 1; ) {
                     double next = schedule.weightAt(interval.step(++count));
-                    weight = Shares.weightOfBoth(weight, next);
+                    weight = WeightMath.weightOfBoth(weight, next);
                 }
                 yield weight;
             }

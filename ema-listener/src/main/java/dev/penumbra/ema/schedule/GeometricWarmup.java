@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.schedule;
 
+import dev.penumbra.internal.Arguments;
+
 /**
- * A decay that moves from one value to another by a constant factor per step.
+ * The schedule of {@link Decays#geometric}.
  *
  * <p>\[ \beta_t = b_1 (b_0 / b_1)^{1 - t / T} \]
- *
- * <p>for \( t \le T \), and \( b_1 \) afterwards.
- *
- * @param from the decay \(b_0\) at step 0, in (0, 1]
- * @param to the decay \(b_1\) from step \(T\) on, in (0, 1]
- * @param steps the number of steps \(T\), at least 1
  */
-public record GeometricWarmup(double from, double to, long steps) implements DecaySchedule {
+record GeometricWarmup(double from, double to, long steps) implements DecaySchedule {
 
-    /** Checks every component. */
-    public GeometricWarmup {
+    GeometricWarmup {
         Arguments.requirePositiveShare("from", from);
         Arguments.requirePositiveShare("to", to);
         Arguments.requireCount("steps", steps);
@@ -23,7 +18,7 @@ public record GeometricWarmup(double from, double to, long steps) implements Dec
 
     @Override
     public double decayAt(long step) {
-        Arguments.requireStep(step);
+        Arguments.requireNotNegative("step", step);
         return step >= steps ? to : to * Math.pow(from / to, 1 - (double) step / steps);
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.schedule;
 
+import dev.penumbra.internal.Arguments;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,6 +22,7 @@ public record GradientAdaptive(double c) implements AveragingRule {
 
     @Override
     public StepWeights weightsAt(long step, @Nullable GradientNorms norms) {
+        Arguments.requireNotNegative("step", step);
         double total = GradientNorms.require(norms, step).total();
         return StepWeights.same(Double.isFinite(total) ? weightFor(total) : Double.NaN);
     }

@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.schedule;
 
+import dev.penumbra.internal.Arguments;
+
 /**
- * A decay of a half-life that is at most a share of the run so far.
+ * The schedule of {@link Decays#halfLifeRampUp}.
  *
  * <p>\[ \beta_t = 2^{-1 / \min(h,\, r t)} \]
- *
- * <p>The first steps of a run then leave the average as the run grows; without a greatest half-life
- * the averaging window grows in proportion to the run.
- *
- * @param halfLife the greatest half-life \(h\) in steps, above 0; infinity for none
- * @param ratio the half-life as a share \(r\) of the steps so far, finite and above 0
- * @see <a href="https://arxiv.org/abs/2206.00364">Karras et al. (2022), Elucidating the Design
- *     Space of Diffusion-Based Generative Models</a>, appendix F.2
  */
-public record HalfLifeRampUp(double halfLife, double ratio) implements DecaySchedule {
+record HalfLifeRampUp(double halfLife, double ratio) implements DecaySchedule {
 
-    /** Checks every component. */
-    public HalfLifeRampUp {
+    HalfLifeRampUp {
         if (!(halfLife > 0)) {
             throw new IllegalArgumentException("halfLife must be above 0, got " + halfLife);
         }
@@ -31,11 +24,11 @@ public record HalfLifeRampUp(double halfLife, double ratio) implements DecaySche
 
     @Override
     public double weightAt(long step) {
-        return Shares.complementOfExp(-Math.log(2) / halfLifeAt(step));
+        return WeightMath.complementOfExp(-Math.log(2) / halfLifeAt(step));
     }
 
     private double halfLifeAt(long step) {
-        Arguments.requireStep(step);
+        Arguments.requireNotNegative("step", step);
         return Math.min(halfLife, ratio * step);
     }
 }

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.schedule;
 
+import dev.penumbra.internal.Arguments;
+
 /**
- * A decay whose weight falls with the square root of the step, so the averaging window grows like
- * it.
+ * The schedule of {@link Decays#inverseSquareRoot}.
  *
  * <p>\[ \beta_t = 1 - 1 / \sqrt{t + 1} \]
- *
- * <p>The formula is passed on in notes of practitioners; no paper is known that defines it.
  */
-public record InverseSquareRoot() implements DecaySchedule {
+record InverseSquareRoot() implements DecaySchedule {
 
     @Override
     public double decayAt(long step) {
@@ -18,7 +17,7 @@ public record InverseSquareRoot() implements DecaySchedule {
 
     @Override
     public double weightAt(long step) {
-        Arguments.requireStep(step);
+        Arguments.requireNotNegative("step", step);
         return 1 / Math.sqrt(step + 1.0);
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.schedule;
 
+import dev.penumbra.internal.Arguments;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -11,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>where \(\beta_t\) is a schedule's. Without any gradient every share is 0. The formula, with a
  * constant \(\beta_0\), is passed on in notes of practitioners; no paper is known that defines it.
+ * A layer here is one parameter, so the weights and the bias of a block are two.
  *
  * @param schedule the decay of a layer without gradient
  */
@@ -25,7 +27,7 @@ public record LayerwiseGradient(DecaySchedule schedule) implements AveragingRule
     public StepWeights weightsAt(long step, @Nullable GradientNorms norms) {
         GradientNorms observed = GradientNorms.require(norms, step);
         return Double.isFinite(observed.total())
-                ? StepWeights.of(schedule.weightAt(step), weightsFor(step, observed.each()))
+                ? StepWeights.ofEach(schedule.weightAt(step), weightsFor(step, observed.each()))
                 : StepWeights.same(Double.NaN);
     }
 
@@ -56,7 +58,7 @@ public record LayerwiseGradient(DecaySchedule schedule) implements AveragingRule
         double weight = schedule.weightAt(step);
         double[] values = shares(gradientNorms);
         for (int i = 0; i < values.length; i++) {
-            values[i] = Shares.weightOfBoth(weight, Shares.complementOfExp(-values[i]));
+            values[i] = WeightMath.weightOfBoth(weight, WeightMath.complementOfExp(-values[i]));
         }
         return values;
     }

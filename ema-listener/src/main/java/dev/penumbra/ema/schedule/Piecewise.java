@@ -1,38 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.schedule;
 
+import dev.penumbra.internal.Arguments;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 
 /**
- * Schedules one after the other, all reading the same clock.
- *
- * <p>Every schedule is asked for the step of the run, not for the steps since its segment began;
- * one that is to begin its own count after \(n\) steps is written {@code new Shifted(-n,
- * schedule)}.
+ * The schedule of {@link DecaySchedule#until}.
  *
  * @param segments the segments in order, each until a later step than the one before
  * @param last the schedule after the last segment
  */
-public record Piecewise(List<Segment> segments, DecaySchedule last) implements DecaySchedule {
+record Piecewise(List<Segment> segments, DecaySchedule last) implements DecaySchedule {
 
-    /**
-     * A schedule until a step.
-     *
-     * @param until the last step of the segment, at least 1
-     * @param schedule the schedule of the segment
-     */
-    public record Segment(long until, DecaySchedule schedule) {
+    /** A schedule until a step, its last one. */
+    record Segment(long until, DecaySchedule schedule) {
 
-        /** Checks the step. */
-        public Segment {
+        Segment {
             Arguments.requireCount("until", until);
             Objects.requireNonNull(schedule, "schedule");
         }
     }
 
-    /** Checks the order of the segments. */
-    public Piecewise {
+    Piecewise {
         segments = List.copyOf(segments);
         Objects.requireNonNull(last, "last");
         for (int i = 1; i < segments.size(); i++) {
@@ -48,16 +39,15 @@ public record Piecewise(List<Segment> segments, DecaySchedule last) implements D
         }
     }
 
-    /**
-     * Two schedules one after the other.
-     *
-     * @param until the last step of the first one, at least 1
-     * @param first the schedule until then
-     * @param last the schedule afterwards
-     * @return the schedule
-     */
-    public static Piecewise of(long until, DecaySchedule first, DecaySchedule last) {
-        return new Piecewise(List.of(new Segment(until, first)), last);
+    /** Two schedules one after the other, of which the second may itself be piecewise. */
+    static Piecewise of(long until, DecaySchedule first, DecaySchedule next) {
+        List<Segment> segments = new ArrayList<>();
+        segments.add(new Segment(until, first));
+        if (next instanceof Piecewise later) {
+            segments.addAll(later.segments);
+            return new Piecewise(segments, later.last);
+        }
+        return new Piecewise(segments, next);
     }
 
     @Override
@@ -72,7 +62,7 @@ public record Piecewise(List<Segment> segments, DecaySchedule last) implements D
 
     @Override
     public double decayOver(long from, long to) {
-        Arguments.requireRange(from, to);
+        WeightMath.requireRange(from, to);
         double decay = 1;
         long begin = from;
         for (Segment segment : segments) {
@@ -87,21 +77,21 @@ public record Piecewise(List<Segment> segments, DecaySchedule last) implements D
 
     @Override
     public double weightOver(long from, long to) {
-        Arguments.requireRange(from, to);
+        WeightMath.requireRange(from, to);
         double weight = 0;
         long begin = from;
         for (Segment segment : segments) {
             long end = Math.min(to, segment.until());
             if (end > begin) {
-                weight = Shares.weightOfBoth(weight, segment.schedule().weightOver(begin, end));
+                weight = WeightMath.weightOfBoth(weight, segment.schedule().weightOver(begin, end));
                 begin = end;
             }
         }
-        return to > begin ? Shares.weightOfBoth(weight, last.weightOver(begin, to)) : weight;
+        return to > begin ? WeightMath.weightOfBoth(weight, last.weightOver(begin, to)) : weight;
     }
 
     private DecaySchedule scheduleAt(long step) {
-        Arguments.requireStep(step);
+        Arguments.requireNotNegative("step", step);
         for (Segment segment : segments) {
             if (step <= segment.until()) {
                 return segment.schedule();

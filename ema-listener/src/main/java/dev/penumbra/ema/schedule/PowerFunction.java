@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.schedule;
 
+import dev.penumbra.internal.Arguments;
+
 /**
  * The power function profile, whose averaging window grows in proportion to the run.
  *
@@ -66,26 +68,26 @@ public record PowerFunction(double exponent) implements DecaySchedule {
 
     @Override
     public double decayAt(long step) {
-        Arguments.requireStep(step);
+        Arguments.requireNotNegative("step", step);
         return step <= 1 ? 0 : Math.pow(1 - 1.0 / step, exponent + 1);
     }
 
     @Override
     public double weightAt(long step) {
-        Arguments.requireStep(step);
+        Arguments.requireNotNegative("step", step);
         return step <= 1 ? 1 : weightOver(step - 1, step);
     }
 
     @Override
     public double decayOver(long from, long to) {
-        Arguments.requireRange(from, to);
+        WeightMath.requireRange(from, to);
         return Math.pow((double) from / to, exponent + 1);
     }
 
     @Override
     public double weightOver(long from, long to) {
-        Arguments.requireRange(from, to);
+        WeightMath.requireRange(from, to);
         double grown = (double) (to - from) / to;
-        return Shares.complementOfExp((exponent + 1) * Math.log1p(-grown));
+        return WeightMath.complementOfExp((exponent + 1) * Math.log1p(-grown));
     }
 }

@@ -19,7 +19,7 @@ public final class Presets {
      *     EMAWarmup}, recommended for shorter runs
      */
     public static DecaySchedule shortTraining() {
-        return new InversePowerWarmup(0.9999, 1, 0.75);
+        return Decays.inversePower(0.9999, 1, 0.75);
     }
 
     /**
@@ -31,7 +31,7 @@ public final class Presets {
      *     EMAWarmup}, recommended for long runs
      */
     public static DecaySchedule longTraining() {
-        return new InversePowerWarmup(0.9999, 1, 2.0 / 3);
+        return Decays.inversePower(0.9999, 1, 2.0 / 3);
     }
 
     /**
@@ -42,7 +42,7 @@ public final class Presets {
      *     Models (timm)</a>, {@code train.py}, whose default decay is 0.9998
      */
     public static DecaySchedule classification() {
-        return new InversePowerWarmup(0.9998, 1, 2.0 / 3);
+        return Decays.inversePower(0.9998, 1, 2.0 / 3);
     }
 
     /**
@@ -53,7 +53,7 @@ public final class Presets {
      *     YOLO</a>, {@code ModelEMA}
      */
     public static DecaySchedule detection() {
-        return new ExponentialWarmup(0.9999, 2000);
+        return Decays.exponential(0.9999, 2000);
     }
 
     /**
@@ -88,6 +88,6 @@ public final class Presets {
      *     Self-Supervised Vision Transformers</a>, section 3.1
      */
     public static DecaySchedule selfSupervisedTeacher(long totalSteps) {
-        return new Shifted(-1, new CosineSchedule(0.996, 1, totalSteps));
+        return Decays.cosine(0.996, 1, totalSteps).shifted(-1);
     }
 }

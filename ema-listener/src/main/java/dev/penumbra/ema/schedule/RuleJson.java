@@ -22,13 +22,11 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Averaging rules as JSON: {@code {"type":"ConstantDecay","decay":0.9999}}.
+ * The JSON of {@link AveragingRule#toJson}.
  *
- * <p>A rule is an object with the name of its type and its components; rules, intervals and lists
- * within it are nested. Doubles come back bit for bit; infinity is the string {@code "Infinity"}.
- * Reading is strict: every component is given, nothing else is, and the rule's own checks apply.
+ * <p>A record is an object of its components, a rule one with the name of its type before them.
  */
-public final class RuleJson {
+final class RuleJson {
 
     private static final Gson GSON = new GsonBuilder().setStrictness(Strictness.STRICT).create();
     private static final String TYPE = "type";
@@ -52,25 +50,11 @@ public final class RuleJson {
         }
     }
 
-    /**
-     * Writes a rule.
-     *
-     * @param rule the rule
-     * @return the JSON object, without line breaks
-     */
-    public static String toJson(AveragingRule rule) {
+    static String toJson(AveragingRule rule) {
         return write(rule).toString();
     }
 
-    /**
-     * Reads a rule.
-     *
-     * @param json the JSON object
-     * @return the rule
-     * @throws IllegalArgumentException if it is not the JSON of a rule; the message names the
-     *     component
-     */
-    public static AveragingRule fromJson(String json) {
+    static AveragingRule fromJson(String json) {
         return (AveragingRule) readRecord("rule", AveragingRule.class, parse(json));
     }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.schedule;
 
+import dev.penumbra.internal.Arguments;
+
 /**
  * Every n-th step from a first one on: {@code first}, {@code first + every}, {@code first + 2 *
  * every} and so on, counted from 1.
@@ -32,7 +34,7 @@ public record StepInterval(long every, long first) {
      * @return whether it does
      */
     public boolean includes(long step) {
-        Arguments.requireStep(step);
+        Arguments.requireNotNegative("step", step);
         return step >= first && (step - first) % every == 0;
     }
 
@@ -43,7 +45,7 @@ public record StepInterval(long every, long first) {
      * @return the number of included steps of at most {@code step}
      */
     public long countUpTo(long step) {
-        Arguments.requireStep(step);
+        Arguments.requireNotNegative("step", step);
         return step < first ? 0 : (step - first) / every + 1;
     }
 
@@ -54,7 +56,7 @@ public record StepInterval(long every, long first) {
      * @return the greatest included step below {@code step}; 0 if there is none
      */
     public long previous(long step) {
-        Arguments.requireStep(step);
+        Arguments.requireNotNegative("step", step);
         return step == 0 ? 0 : lastUpTo(step - 1);
     }
 

@@ -16,13 +16,8 @@ public final class StepWeights {
         this.each = each;
     }
 
-    /**
-     * Weights that are the same for all parameters.
-     *
-     * @param weight the weight, in [0, 1] or NaN
-     * @return the weights
-     */
-    public static StepWeights same(double weight) {
+    /** Weights that are the same for all parameters, in [0, 1] or NaN. */
+    static StepWeights same(double weight) {
         return new StepWeights(weight, null);
     }
 
@@ -31,9 +26,8 @@ public final class StepWeights {
      *
      * @param common the weight of the average's own rule, in [0, 1]
      * @param each the weight of each parameter, in the order of the parameters
-     * @return the weights
      */
-    public static StepWeights of(double common, double... each) {
+    static StepWeights ofEach(double common, double... each) {
         return new StepWeights(common, each.clone());
     }
 

@@ -2,6 +2,7 @@
 package dev.penumbra.ema.schedule;
 
 import ai.djl.training.tracker.Tracker;
+import dev.penumbra.internal.Arguments;
 import java.util.Objects;
 
 /**
@@ -74,7 +75,7 @@ public record SwaLearningRate(
      * @return the learning rate
      */
     public double rateAt(long step) {
-        Arguments.requireStep(step);
+        Arguments.requireNotNegative("step", step);
         return step <= startAfter
                 ? from
                 : rateAfter(Math.max(0, step - 1 - startAfter) / updatesPerEpoch);

@@ -1,27 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.schedule;
 
+import dev.penumbra.internal.Arguments;
+
 /**
- * A decay that moves in two straight lines: to a middle value and from there to the final one.
+ * The schedule of {@link Decays#twoStage}.
  *
  * <p>\[ \beta_t = b_0 + (b_1 - b_0)\, t / T_1 \quad (t \le T_1), \qquad \beta_t = b_1 + (b_2 -
  * b_1)(t - T_1) / T_2 \quad (T_1 \lt t \le T_1 + T_2) \]
- *
- * <p>and \( b_2 \) afterwards. Such a warmup is passed on in notes of practitioners; no paper is
- * known that defines it.
- *
- * @param from the decay \(b_0\) at step 0, in [0, 1]
- * @param middle the decay \(b_1\) at step \(T_1\), in [0, 1]
- * @param to the decay \(b_2\) from step \(T_1 + T_2\) on, in [0, 1]
- * @param firstSteps the number of steps \(T_1\), at least 1
- * @param secondSteps the number of steps \(T_2\), at least 1
  */
-public record TwoStageWarmup(
-        double from, double middle, double to, long firstSteps, long secondSteps)
+record TwoStageWarmup(double from, double middle, double to, long firstSteps, long secondSteps)
         implements DecaySchedule {
 
-    /** Checks every component. */
-    public TwoStageWarmup {
+    TwoStageWarmup {
         Arguments.requireClosedShare("from", from);
         Arguments.requireClosedShare("middle", middle);
         Arguments.requireClosedShare("to", to);
@@ -31,17 +22,17 @@ public record TwoStageWarmup(
 
     @Override
     public double decayAt(long step) {
-        Arguments.requireStep(step);
+        Arguments.requireNotNegative("step", step);
         return step <= firstSteps
-                ? Shares.between(from, middle, step, firstSteps)
-                : Shares.between(middle, to, step - firstSteps, secondSteps);
+                ? WeightMath.between(from, middle, step, firstSteps)
+                : WeightMath.between(middle, to, step - firstSteps, secondSteps);
     }
 
     @Override
     public double weightAt(long step) {
-        Arguments.requireStep(step);
+        Arguments.requireNotNegative("step", step);
         return step <= firstSteps
-                ? Shares.between(1 - from, 1 - middle, step, firstSteps)
-                : Shares.between(1 - middle, 1 - to, step - firstSteps, secondSteps);
+                ? WeightMath.between(1 - from, 1 - middle, step, firstSteps)
+                : WeightMath.between(1 - middle, 1 - to, step - firstSteps, secondSteps);
     }
 }

@@ -13,10 +13,8 @@ import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.ArithmeticMean;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
-import dev.penumbra.ema.schedule.Every;
 import dev.penumbra.ema.schedule.PowerFunction;
 import dev.penumbra.ema.schedule.Schedules;
-import dev.penumbra.ema.schedule.StartAfter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -70,7 +68,7 @@ record AveragesScenario(String name, EmaConfig config, OptimizerKind optimizer, 
         all.add(of("filters", plain().optInclude("Linear").optExclude("bias").build()));
         all.add(of("groups", plain().optGroup("bias", new ArithmeticMean()).build()));
         all.add(of("several", several()));
-        all.add(of("late", EmaConfig.of(new StartAfter(9, new ConstantDecay(0.9)))));
+        all.add(of("late", EmaConfig.of(new ConstantDecay(0.9).startAfter(9))));
         for (OptimizerKind kind : OptimizerKind.values()) {
             all.add(new AveragesScenario(kind + " several", several(), kind, true));
         }
@@ -86,7 +84,7 @@ record AveragesScenario(String name, EmaConfig config, OptimizerKind optimizer, 
         rules.put("short", new ConstantDecay(0.8));
         rules.put("mean", new ArithmeticMean());
         rules.put("wide", PowerFunction.ofRelativeWidth(0.1));
-        rules.put("rare", Every.of(4, new ConstantDecay(0.5)));
+        rules.put("rare", new ConstantDecay(0.5).every(4));
         return EmaConfig.of(rules).toBuilder().optArithmetic(Arithmetic.COMPENSATED).build();
     }
 

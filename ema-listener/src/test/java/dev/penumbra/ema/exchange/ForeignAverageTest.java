@@ -14,9 +14,8 @@ import dev.penumbra.ema.EmaConfig;
 import dev.penumbra.ema.Treatments;
 import dev.penumbra.ema.WeightAverage;
 import dev.penumbra.ema.WeightAverages;
+import dev.penumbra.ema.library.LibrarySchedules;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.LibrarySchedules;
-import dev.penumbra.ema.schedule.Shifted;
 import dev.penumbra.safetensors.SafetensorsFile;
 import dev.penumbra.safetensors.SafetensorsWriter;
 import dev.penumbra.safetensors.TensorMismatchException;
@@ -157,7 +156,7 @@ final class ForeignAverageTest {
         long step = average.step().orElseThrow();
         Treatments frozen = Treatments.ofStatistics(Treatments.Treatment.COPY);
         EmaConfig config =
-                EmaConfig.of(new Shifted(step, schedule)).toBuilder()
+                EmaConfig.of(schedule.shifted(step)).toBuilder()
                         .optTreatments(frozen)
                         .build()
                         .toBuilder()

@@ -8,11 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.penumbra.ema.schedule.ArithmeticMean;
 import dev.penumbra.ema.schedule.ConstantDecay;
-import dev.penumbra.ema.schedule.CopyFirst;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.Every;
 import dev.penumbra.ema.schedule.PowerFunction;
-import dev.penumbra.ema.schedule.StartAfter;
 import dev.penumbra.ema.schedule.StepInterval;
 import java.io.IOException;
 import java.math.BigDecimal;
@@ -59,7 +56,7 @@ final class CombinationTest {
         List<AverageProfile> inputs = new ArrayList<>();
         for (int i = 1; i <= count; i++) {
             for (DecaySchedule schedule : List.of(NARROW, WIDE)) {
-                DecaySchedule sampled = interval == 1 ? schedule : Every.of(interval, schedule);
+                DecaySchedule sampled = interval == 1 ? schedule : schedule.every(interval);
                 inputs.add(new AverageProfile(sampled, i * steps / count));
             }
         }
@@ -88,16 +85,14 @@ final class CombinationTest {
         List<AverageProfile> profiles =
                 List.of(
                         new AverageProfile(NARROW, 90),
-                        new AverageProfile(Every.of(7, WIDE), 60),
+                        new AverageProfile(WIDE.every(7), 60),
                         new AverageProfile(new ConstantDecay(0.97), 75),
                         new AverageProfile(NARROW, 41),
-                        new AverageProfile(new CopyFirst(10, new ArithmeticMean()), 60),
-                        new AverageProfile(new StartAfter(50, new ArithmeticMean()), 41),
+                        new AverageProfile(new ArithmeticMean().copyFirst(10), 60),
+                        new AverageProfile(new ArithmeticMean().startAfter(50), 41),
                         new AverageProfile(
-                                new Every(
-                                        new StepInterval(10, 3),
-                                        new ConstantDecay(0.5),
-                                        Every.Mode.UPDATE),
+                                new ConstantDecay(0.5)
+                                        .everyCountingUpdates(new StepInterval(10, 3)),
                                 100));
         double[][] products = InnerProducts.of(profiles);
         for (int i = 0; i < profiles.size(); i++) {
@@ -158,7 +153,7 @@ final class CombinationTest {
         List<AverageProfile> inputs = snapshots(interval, 8, 800);
         DecaySchedule schedule = PowerFunction.ofRelativeWidth(width);
         AverageProfile sampled =
-                new AverageProfile(interval == 1 ? schedule : Every.of(interval, schedule), 800);
+                new AverageProfile(interval == 1 ? schedule : schedule.every(interval), 800);
         Combination combination = Combination.of(inputs, new AverageProfile(schedule, 800));
         double expected = errorOf(inputs, combination.coefficients(), sampled);
         assertEquals(expected, combination.error(), 1e-6 * expected);
@@ -214,7 +209,7 @@ final class CombinationTest {
     void exactShares_beatTheContinuousLimit() {
         List<AverageProfile> inputs = snapshots(100, 40, 8000);
         AverageProfile target = AverageProfile.ofRelativeWidth(0.2, 8000);
-        AverageProfile sampled = new AverageProfile(Every.of(100, target.schedule()), 8000);
+        AverageProfile sampled = new AverageProfile(target.schedule().every(100), 8000);
         List<Double> continuous =
                 PowerFunctionProfiles.coefficients(snapshots(1, 40, 8000), target);
         assertTrue(errorOf(inputs, continuous, sampled) > 1e-3);
@@ -225,7 +220,7 @@ final class CombinationTest {
     /** Two snapshots without an update between them are the same average. */
     @Test
     void equalSnapshots_shareTheirCoefficient() {
-        DecaySchedule schedule = Every.of(100, NARROW);
+        DecaySchedule schedule = NARROW.every(100);
         List<AverageProfile> inputs =
                 List.of(new AverageProfile(schedule, 500), new AverageProfile(schedule, 550));
         Combination combination = Combination.of(inputs, new AverageProfile(NARROW, 560 - 10));
@@ -267,11 +262,11 @@ final class CombinationTest {
     @Test
     void target_keepsItsIntervalOrTakesTheFinest() {
         AverageProfile target = AverageProfile.ofRelativeWidth(0.15, 400);
-        AverageProfile own = new AverageProfile(Every.of(20, target.schedule()), 400);
+        AverageProfile own = new AverageProfile(target.schedule().every(20), 400);
         List<AverageProfile> inputs = new ArrayList<>(snapshots(50, 4, 400));
         inputs.addAll(snapshots(10, 4, 400));
         Collections.reverse(inputs);
-        AverageProfile finest = new AverageProfile(Every.of(10, target.schedule()), 400);
+        AverageProfile finest = new AverageProfile(target.schedule().every(10), 400);
         assertErrorAgainst(finest, inputs, target);
         assertErrorAgainst(own, inputs, own);
         inputs.addAll(snapshots(1, 4, 400));

@@ -14,7 +14,7 @@ import dev.penumbra.ema.EmaTrainingListener;
 import dev.penumbra.ema.WeightAverages;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
-import dev.penumbra.ema.schedule.Every;
+import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.GradientAdaptive;
 import dev.penumbra.ema.schedule.PowerFunction;
 import dev.penumbra.torch.SafeL2Loss;
@@ -35,7 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 final class PostHocSnapshotsTest {
 
     private static final PowerFunction NARROW = new PowerFunction(16.97);
-    private static final Every WIDE = Every.of(2, PowerFunction.ofRelativeWidth(0.1));
+    private static final DecaySchedule WIDE = PowerFunction.ofRelativeWidth(0.1).every(2);
 
     @TempDir private Path parent;
     private Path folder;

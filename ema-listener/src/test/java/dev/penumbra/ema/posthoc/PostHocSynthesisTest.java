@@ -17,7 +17,6 @@ import dev.penumbra.ema.ModelWeights;
 import dev.penumbra.ema.WeightAverages;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.Every;
 import dev.penumbra.ema.schedule.PowerFunction;
 import dev.penumbra.safetensors.SafetensorsWriter;
 import java.io.IOException;
@@ -65,7 +64,7 @@ final class PostHocSynthesisTest {
 
     private static DecaySchedule schedule(double width, int interval) {
         DecaySchedule schedule = PowerFunction.ofRelativeWidth(width);
-        return interval == 1 ? schedule : Every.of(interval, schedule);
+        return interval == 1 ? schedule : schedule.every(interval);
     }
 
     /** Two averages of which snapshots are written, and those that are to be synthesised. */

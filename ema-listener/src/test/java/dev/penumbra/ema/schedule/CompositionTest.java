@@ -10,6 +10,7 @@ import dev.penumbra.ema.schedule.Every.Mode;
 import dev.penumbra.ema.schedule.Piecewise.Segment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -18,11 +19,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Schedules made of schedules. */
 final class CompositionTest {
 
-    private static final DecaySchedule INNER = new InversePowerWarmup(0.9999);
+    private static final DecaySchedule INNER = Decays.inversePower(0.9999);
 
     @Test
     void delayed_copiesAndThenStartsAtOne() {
-        DecaySchedule delayed = new CopyFirst(5, INNER);
+        DecaySchedule delayed = INNER.copyFirst(5);
         for (int step = 0; step <= 5; step++) {
             assertEquals(0, delayed.decayAt(step));
             assertEquals(1, delayed.weightAt(step));
@@ -31,12 +32,12 @@ final class CompositionTest {
             assertEquals(INNER.decayAt(step), delayed.decayAt(5 + step));
             assertEquals(INNER.weightAt(step), delayed.weightAt(5 + step));
         }
-        assertEquals(0, new CopyFirst(Long.MAX_VALUE, INNER).decayAt(Long.MAX_VALUE));
+        assertEquals(0, INNER.copyFirst(Long.MAX_VALUE).decayAt(Long.MAX_VALUE));
     }
 
     @Test
     void startAfter_restsAndThenStartsAtOne() {
-        DecaySchedule late = new StartAfter(5, INNER);
+        DecaySchedule late = INNER.startAfter(5);
         for (int step = 0; step <= 5; step++) {
             assertEquals(1, late.decayAt(step));
             assertEquals(0, late.weightAt(step));
@@ -49,7 +50,7 @@ final class CompositionTest {
 
     @Test
     void stopAfter_restsAfterwards() {
-        DecaySchedule ending = new StopAfter(5, INNER);
+        DecaySchedule ending = INNER.stopAfter(5);
         for (int step = 0; step <= 5; step++) {
             assertEquals(INNER.decayAt(step), ending.decayAt(step));
             assertEquals(INNER.weightAt(step), ending.weightAt(step));
@@ -63,25 +64,25 @@ final class CompositionTest {
     @Test
     void shifted_readsAheadAndBehind() {
         for (int step = 0; step < 50; step++) {
-            assertEquals(INNER.decayAt(step + 3), new Shifted(3, INNER).decayAt(step));
-            assertEquals(INNER.weightAt(step + 3), new Shifted(3, INNER).weightAt(step));
+            assertEquals(INNER.decayAt(step + 3), INNER.shifted(3).decayAt(step));
+            assertEquals(INNER.weightAt(step + 3), INNER.shifted(3).weightAt(step));
             long behind = Math.max(0, step - 3);
-            DecaySchedule ramp = new LinearWarmup(0.25, 0.75, 10);
-            assertEquals(ramp.decayAt(behind), new Shifted(-3, ramp).decayAt(step));
-            assertEquals(ramp.weightAt(behind), new Shifted(-3, ramp).weightAt(step));
+            DecaySchedule ramp = Decays.linear(0.25, 0.75, 10);
+            assertEquals(ramp.decayAt(behind), ramp.shifted(-3).decayAt(step));
+            assertEquals(ramp.weightAt(behind), ramp.shifted(-3).weightAt(step));
         }
     }
 
     @Test
     void shifted_stopsAtTheLastStep() {
         DecaySchedule mean = new ArithmeticMean();
-        assertEquals(mean.decayAt(Long.MAX_VALUE), new Shifted(9, mean).decayAt(Long.MAX_VALUE));
-        assertEquals(0, new Shifted(Long.MIN_VALUE, mean).decayAt(7));
+        assertEquals(mean.decayAt(Long.MAX_VALUE), mean.shifted(9).decayAt(Long.MAX_VALUE));
+        assertEquals(0, mean.shifted(Long.MIN_VALUE).decayAt(7));
     }
 
     @Test
     void clamped_boundsTheDecay() {
-        DecaySchedule clamped = new Clamped(0.3, 0.8, new ArithmeticMean());
+        DecaySchedule clamped = new ArithmeticMean().clamped(0.3, 0.8);
         assertEquals(0.3, clamped.decayAt(1));
         assertEquals(0.7, clamped.weightAt(1));
         assertEquals(0.5, clamped.decayAt(2));
@@ -94,8 +95,8 @@ final class CompositionTest {
     @Test
     void piecewise_hasOneClock() {
         DecaySchedule mean = new ArithmeticMean();
-        DecaySchedule ramp = new LinearWarmup(0, 1, 100);
-        DecaySchedule own = new Shifted(-20, mean);
+        DecaySchedule ramp = Decays.linear(0, 1, 100);
+        DecaySchedule own = mean.shifted(-20);
         DecaySchedule pieces =
                 new Piecewise(List.of(new Segment(10, mean), new Segment(20, ramp)), own);
         assertEquals(0.9, pieces.decayAt(10));
@@ -104,8 +105,7 @@ final class CompositionTest {
         assertEquals(0.2, pieces.decayAt(20));
         assertEquals(0, pieces.decayAt(21));
         assertEquals(0.5, pieces.decayAt(22));
-        assertEquals(
-                new Piecewise(List.of(new Segment(10, mean)), ramp), Piecewise.of(10, mean, ramp));
+        assertEquals(new Piecewise(List.of(new Segment(10, mean)), ramp), mean.until(10, ramp));
     }
 
     @Test
@@ -122,7 +122,7 @@ final class CompositionTest {
     @ValueSource(longs = {1, 2, 7, 100})
     void everyCompensated_keepsTheMeaning(long every) {
         for (DecaySchedule schedule : Schedules.all().toList()) {
-            DecaySchedule sparse = Every.of(every, schedule);
+            DecaySchedule sparse = schedule.every(every);
             double kept = 1;
             double keptSparse = 1;
             for (long step = 1; step <= 300; step++) {
@@ -139,16 +139,16 @@ final class CompositionTest {
     @Test
     void everyCompensated_hasTheSameHalfLife() {
         DecaySchedule half = ConstantDecay.ofHalfLife(50);
-        assertEquals(0.5, Every.of(50, half).decayAt(50), 1e-15);
-        assertEquals(Math.sqrt(0.5), Every.of(25, half).decayAt(100), 1e-15);
-        assertEquals(1, Every.of(25, half).decayAt(99));
-        assertEquals(0, Every.of(25, half).weightAt(99));
+        assertEquals(0.5, half.every(50).decayAt(50), 1e-15);
+        assertEquals(Math.sqrt(0.5), half.every(25).decayAt(100), 1e-15);
+        assertEquals(1, half.every(25).decayAt(99));
+        assertEquals(0, half.every(25).weightAt(99));
     }
 
     @Test
     void everyCompensated_countsFromTheStart() {
         DecaySchedule schedule = new ConstantDecay(0.5);
-        Every late = new Every(new StepInterval(4, 3), schedule, Mode.COMPENSATED);
+        DecaySchedule late = schedule.every(new StepInterval(4, 3));
         assertEquals(0.125, late.decayAt(3));
         assertEquals(0.0625, late.decayAt(7));
         assertEquals(0.9375, late.weightAt(7), 0x1p-53);
@@ -156,7 +156,7 @@ final class CompositionTest {
 
     @Test
     void everyStep_hasTheDecayOfTheStep() {
-        Every sparse = new Every(new StepInterval(4, 3), new ArithmeticMean(), Mode.STEP);
+        DecaySchedule sparse = new ArithmeticMean().everyUncompensated(new StepInterval(4, 3));
         assertEquals(2.0 / 3, sparse.decayAt(3));
         assertEquals(6.0 / 7, sparse.decayAt(7));
         assertEquals(1.0 / 7, sparse.weightAt(7));
@@ -166,7 +166,7 @@ final class CompositionTest {
     /** A mean of every fourth model is a mean of models, not of steps. */
     @Test
     void everyUpdate_hasTheDecayOfTheCount() {
-        Every sparse = new Every(new StepInterval(4, 3), new ArithmeticMean(), Mode.UPDATE);
+        DecaySchedule sparse = new ArithmeticMean().everyCountingUpdates(new StepInterval(4, 3));
         assertEquals(0, sparse.decayAt(3));
         assertEquals(0.5, sparse.decayAt(7));
         assertEquals(0.5, sparse.weightAt(7));
@@ -177,7 +177,7 @@ final class CompositionTest {
     @ParameterizedTest
     @EnumSource(Mode.class)
     void everyOne_isTheSchedule(Mode mode) {
-        Every dense = new Every(new StepInterval(1), INNER, mode);
+        DecaySchedule dense = new Every(new StepInterval(1), INNER, mode);
         for (long step = 1; step < 100; step++) {
             assertEquals(INNER.decayAt(step), dense.decayAt(step), 0x1p-53);
             assertEquals(INNER.weightAt(step), dense.weightAt(step), 0x1p-53);
@@ -185,9 +185,32 @@ final class CompositionTest {
     }
 
     @Test
-    void everyOf_compensatesMultiples() {
+    void every_saysWhatAnUpdateStandsFor() {
+        StepInterval interval = new StepInterval(6, 2);
+        assertEquals(new Every(interval, INNER, Mode.COMPENSATED), INNER.every(interval));
+        assertEquals(new Every(interval, INNER, Mode.STEP), INNER.everyUncompensated(interval));
+        assertEquals(new Every(interval, INNER, Mode.UPDATE), INNER.everyCountingUpdates(interval));
+        assertEquals(INNER.every(new StepInterval(6)), INNER.every(6));
+    }
+
+    @Test
+    void updates_areThoseOfEvery() {
+        assertEquals(Optional.of(new StepInterval(6)), INNER.every(6).updates());
+        assertEquals(Optional.empty(), INNER.updates());
+        assertEquals(Optional.empty(), INNER.every(6).copyFirst(1).updates());
+    }
+
+    /** Three in a row are one schedule with two segments, whose order is checked. */
+    @Test
+    void until_inARow() {
+        DecaySchedule mean = new ArithmeticMean();
+        DecaySchedule last = new ConstantDecay(0.5);
         assertEquals(
-                new Every(new StepInterval(6, 6), INNER, Mode.COMPENSATED), Every.of(6, INNER));
+                new Piecewise(List.of(new Segment(4, INNER), new Segment(9, mean)), last),
+                INNER.until(4, mean.until(9, last)));
+        assertRejected(
+                "until must be above that of the segment before, got 4 after 9",
+                () -> INNER.until(9, mean.until(4, last)));
     }
 
     @ParameterizedTest
@@ -221,14 +244,14 @@ final class CompositionTest {
 
     @Test
     void counts_tooSmall() {
-        assertRejected("steps must be at least 0, got -1", () -> new CopyFirst(-1, INNER));
-        assertRejected("steps must be at least 0, got -1", () -> new StartAfter(-1, INNER));
-        assertRejected("steps must be at least 0, got -1", () -> new StopAfter(-1, INNER));
+        assertRejected("steps must be at least 0, got -1", () -> INNER.copyFirst(-1));
+        assertRejected("steps must be at least 0, got -1", () -> INNER.startAfter(-1));
+        assertRejected("steps must be at least 0, got -1", () -> INNER.stopAfter(-1));
         assertRejected("every must be at least 1, got 0", () -> new StepInterval(0, 1));
         assertRejected("every must be at least 1, got 0", () -> new StepInterval(0));
         assertRejected("first must be at least 1, got 0", () -> new StepInterval(1, 0));
         assertRejected("until must be at least 1, got 0", () -> new Segment(0, INNER));
-        assertRejected("every must be at least 1, got 0", () -> Every.of(0, INNER));
+        assertRejected("every must be at least 1, got 0", () -> INNER.every(0));
         StepInterval interval = new StepInterval(2);
         String step = "step must be at least 0, got -1";
         assertRejected(step, () -> interval.includes(-1));
@@ -251,12 +274,12 @@ final class CompositionTest {
     void bounds_outOfRange() {
         assertRejected(
                 "min must be in [0, 1], got -0.5",
-                () -> new Clamped(-0.5, 1, new InverseSquareRoot()));
-        assertRejected("max must be in [0, 1], got 1.5", () -> new Clamped(0, 1.5, INNER));
-        assertRejected("max must be in [0, 1], got NaN", () -> new Clamped(0, Double.NaN, INNER));
+                () -> Decays.inverseSquareRoot().clamped(-0.5, 1));
+        assertRejected("max must be in [0, 1], got 1.5", () -> INNER.clamped(0, 1.5));
+        assertRejected("max must be in [0, 1], got NaN", () -> INNER.clamped(0, Double.NaN));
         assertRejected(
                 "min must be at most max, got min=0.75 and max=0.5",
-                () -> new Clamped(0.75, 0.5, INNER));
+                () -> INNER.clamped(0.75, 0.5));
     }
 
     @Test

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.google.gson.JsonObject;
 import dev.penumbra.ema.Golden;
+import dev.penumbra.ema.library.LibrarySchedules;
 import dev.penumbra.ema.schedule.SwaLearningRate.Anneal;
 import java.util.ArrayList;
 import java.util.List;
@@ -53,7 +54,8 @@ final class DecayCasesReferenceTest {
     private static final float FLOAT32 = 0x1p-23f;
 
     static Stream<Named<JsonObject>> decays() {
-        return all().filter(c -> PeerCases.question(c) != null).map(DecayCasesReferenceTest::named);
+        return all().filter(c -> LibraryCases.question(c) != null)
+                .map(DecayCasesReferenceTest::named);
     }
 
     static Stream<Named<JsonObject>> of(String impl) {
@@ -99,7 +101,7 @@ final class DecayCasesReferenceTest {
     @ParameterizedTest
     @MethodSource("decays")
     void decay_equalsTheLibrarys(JsonObject c) {
-        PeerCases.Question question = Objects.requireNonNull(PeerCases.question(c));
+        LibraryCases.Question question = Objects.requireNonNull(LibraryCases.question(c));
         double ours = question.schedule().decayAt(question.step());
         double bound = units(c) * 0x1p-53;
         if (impl(c).equals("ema_pytorch.EMA.update(event)")) {
@@ -117,7 +119,7 @@ final class DecayCasesReferenceTest {
     @ParameterizedTest
     @MethodSource("decays")
     void weight_isOneMinusTheLibrarysDecay(JsonObject c) {
-        PeerCases.Question question = Objects.requireNonNull(PeerCases.question(c));
+        LibraryCases.Question question = Objects.requireNonNull(LibraryCases.question(c));
         double decay = question.schedule().decayAt(question.step());
         double weight = question.schedule().weightAt(question.step());
         assertEquals(1 - decay, weight, Math.max(1, units(c)) * 0x1p-53);
@@ -130,10 +132,10 @@ final class DecayCasesReferenceTest {
     @ParameterizedTest
     @MethodSource("float32")
     void decay_inDoubleIsTheExactOne(JsonObject c) {
-        PeerCases.Question question = Objects.requireNonNull(PeerCases.question(c));
+        LibraryCases.Question question = Objects.requireNonNull(LibraryCases.question(c));
         SinglePrecisionWarmup single = (SinglePrecisionWarmup) question.schedule();
         DecaySchedule warmup =
-                new InversePowerWarmup(
+                Decays.inversePower(
                         single.decay(),
                         single.gamma(),
                         single.power(),
@@ -191,7 +193,7 @@ final class DecayCasesReferenceTest {
         Set<String> others =
                 Set.of("edm2.std_to_exp", "keras.optimizer.should_overwrite", "torch.SWALR");
         Set<String> unread =
-                all().filter(c -> PeerCases.question(c) == null)
+                all().filter(c -> LibraryCases.question(c) == null)
                         .map(DecayCasesReferenceTest::impl)
                         .filter(impl -> !others.contains(impl))
                         .collect(Collectors.toSet());

@@ -119,10 +119,10 @@ final class DecayScheduleTest {
         double w = 0x1p-40;
         double exact = 1000 * w - 499500 * w * w;
         assertEquals(exact, new ConstantDecay(1 - w).weightOver(5, 1005), 1e-14 * exact);
-        DecaySchedule product = new Clamped(1 - w, 1 - w, new ArithmeticMean());
+        DecaySchedule product = new ArithmeticMean().clamped(1 - w, 1 - w);
         assertEquals(exact, product.weightOver(5, 1005), 1e-12 * exact);
         double late = 3 / (1e15 + 3);
-        DecaySchedule mean = new InversePowerWarmup(1, 1, 1);
+        DecaySchedule mean = Decays.inversePower(1, 1, 1);
         long t = 1_000_000_000_000_000L;
         assertEquals(late, new ArithmeticMean().weightOver(t, t + 3), 1e-15 * late);
         assertEquals(late, mean.weightOver(t, t + 3), 1e-14 * late);
@@ -167,14 +167,14 @@ final class DecayScheduleTest {
     @Test
     void stepZero() {
         assertEquals(0.5, new ConstantDecay(0.5).decayAt(0));
-        assertEquals(0, new InversePowerWarmup(0.9).decayAt(0));
+        assertEquals(0, Decays.inversePower(0.9).decayAt(0));
         assertEquals(0, new ArithmeticMean().decayAt(0));
         assertEquals(0, new PowerFunction(3).decayAt(0));
-        assertEquals(0, new BiasCorrectedDecay(0.9).decayAt(0));
-        assertEquals(0, new HalfLifeRampUp(3, 0.1).decayAt(0));
-        assertEquals(0, new CopyFirst(0, new ConstantDecay(0.5)).decayAt(0));
-        assertEquals(1, new StartAfter(0, new ConstantDecay(0.5)).decayAt(0));
-        assertEquals(1, Every.of(3, new ConstantDecay(0.5)).decayAt(0));
+        assertEquals(0, Decays.biasCorrected(0.9).decayAt(0));
+        assertEquals(0, Decays.halfLifeRampUp(3, 0.1).decayAt(0));
+        assertEquals(0, new ConstantDecay(0.5).copyFirst(0).decayAt(0));
+        assertEquals(1, new ConstantDecay(0.5).startAfter(0).decayAt(0));
+        assertEquals(1, new ConstantDecay(0.5).every(3).decayAt(0));
     }
 
     @Test
@@ -190,10 +190,10 @@ final class DecayScheduleTest {
         assertEquals("ConstantDecay[decay=0.5]", new ConstantDecay(0.5).toString());
         assertEquals(
                 "InversePowerWarmup[decay=0.9, gamma=1.0, power=0.75, minDecay=0.0, startAfter=0]",
-                new InversePowerWarmup(0.9, 1, 0.75).toString());
+                Decays.inversePower(0.9, 1, 0.75).toString());
         assertEquals(
                 "CopyFirst[steps=3, schedule=ArithmeticMean[]]",
-                new CopyFirst(3, new ArithmeticMean()).toString());
+                new ArithmeticMean().copyFirst(3).toString());
     }
 
     @ParameterizedTest

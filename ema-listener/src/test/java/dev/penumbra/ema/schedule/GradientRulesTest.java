@@ -4,7 +4,11 @@ package dev.penumbra.ema.schedule;
 import static dev.penumbra.ema.schedule.Rejections.assertRejected;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -88,6 +92,52 @@ final class GradientRulesTest {
         assertArrayEquals(new double[] {1, 3}, norms);
     }
 
+    @Test
+    void rules_weighAStep() {
+        GradientNorms norms = new GradientNorms(0.75, 0.25, 0.25);
+        StepWeights adaptive = new GradientAdaptive(0.5).weightsAt(1, norms);
+        assertTrue(adaptive.isUniform());
+        assertEquals(new GradientAdaptive(0.5).weightFor(0.75), adaptive.of(1));
+        StepWeights layers = LAYERS.weightsAt(1, norms);
+        assertFalse(layers.isUniform());
+        assertEquals(0.25, layers.common());
+        assertEquals(LAYERS.weightsFor(1, new double[] {0.25, 0.25})[1], layers.of(1));
+        StepWeights schedule = new ConstantDecay(0.75).weightsAt(1, null);
+        assertTrue(schedule.isUniform());
+        assertEquals(0.25, schedule.of(0));
+    }
+
+    @Test
+    void rules_tellWhetherTheyNeedGradients() {
+        assertTrue(new GradientAdaptive(0.5).needsGradients());
+        assertTrue(LAYERS.needsGradients());
+        assertFalse(LAYERS.schedule().needsGradients());
+    }
+
+    @Test
+    void gradients_notObserved() {
+        String message =
+                "No gradients were observed for step 7: call observeGradients() between backward"
+                        + " and step";
+        for (AveragingRule rule : List.of(new GradientAdaptive(0.5), LAYERS)) {
+            assertEquals(
+                    message,
+                    assertThrows(IllegalStateException.class, () -> rule.weightsAt(7, null))
+                            .getMessage());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(doubles = {Double.POSITIVE_INFINITY, Double.NaN})
+    void gradients_notFinite(double total) {
+        GradientNorms norms = new GradientNorms(total, 1, total);
+        for (AveragingRule rule : List.of(new GradientAdaptive(0.5), LAYERS)) {
+            StepWeights weights = rule.weightsAt(1, norms);
+            assertFalse(weights.isFinite());
+            assertTrue(weights.isActive());
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(doubles = {0, -1, 1.0000000000000002, Double.NaN})
     void c_outOfRange(double c) {
@@ -107,6 +157,10 @@ final class GradientRulesTest {
 
     @Test
     void step_belowZero() {
+        GradientNorms norms = new GradientNorms(1, 1);
+        for (AveragingRule rule : List.of(new GradientAdaptive(1), LAYERS, LAYERS.schedule())) {
+            assertRejected("step must be at least 0, got -1", () -> rule.weightsAt(-1, norms));
+        }
         assertRejected(
                 "step must be at least 0, got -1", () -> LAYERS.decaysFor(-1, new double[] {1}));
         assertRejected(

@@ -10,16 +10,15 @@ final class PresetsTest {
 
     @Test
     void settings() {
-        assertEquals(new InversePowerWarmup(0.9999, 1, 0.75), Presets.shortTraining());
-        assertEquals(new InversePowerWarmup(0.9999, 1, 2.0 / 3), Presets.longTraining());
-        assertEquals(new InversePowerWarmup(0.9998, 1, 2.0 / 3), Presets.classification());
-        assertEquals(new ExponentialWarmup(0.9999, 2000), Presets.detection());
+        assertEquals(Decays.inversePower(0.9999, 1, 0.75), Presets.shortTraining());
+        assertEquals(Decays.inversePower(0.9999, 1, 2.0 / 3), Presets.longTraining());
+        assertEquals(Decays.inversePower(0.9998, 1, 2.0 / 3), Presets.classification());
+        assertEquals(Decays.exponential(0.9999, 2000), Presets.detection());
         assertEquals(new ConstantDecay(0.995), Presets.reinforcementTarget());
         assertEquals(0.1, new PowerFunction(6.937203937601809).relativeWidth(), 1e-15);
         assertEquals(PowerFunction.ofRelativeWidth(0.1), Presets.generative());
         assertEquals(
-                new Shifted(-1, new CosineSchedule(0.996, 1, 1000)),
-                Presets.selfSupervisedTeacher(1000));
+                Decays.cosine(0.996, 1, 1000).shifted(-1), Presets.selfSupervisedTeacher(1000));
     }
 
     @Test

@@ -7,16 +7,16 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import org.junit.jupiter.api.function.Executable;
 
 /** Assertions about the whole message of a rejected argument. */
-final class Rejections {
+public final class Rejections {
 
     private Rejections() {}
 
-    static void assertRejected(String message, Executable executable) {
+    public static void assertRejected(String message, Executable executable) {
         assertEquals(
                 message, assertThrows(IllegalArgumentException.class, executable).getMessage());
     }
 
-    static void assertNull(String name, Executable executable) {
+    public static void assertNull(String name, Executable executable) {
         assertEquals(name, assertThrows(NullPointerException.class, executable).getMessage());
     }
 }

@@ -4,7 +4,6 @@ package dev.penumbra.ema.schedule;
 import static dev.penumbra.ema.schedule.Rejections.assertRejected;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import dev.penumbra.ema.schedule.Every.Mode;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -32,8 +31,8 @@ final class RuleJsonTest {
     @Test
     void constant() {
         String json = "{\"type\":\"ConstantDecay\",\"decay\":0.9999}";
-        assertEquals(json, RuleJson.toJson(new ConstantDecay(0.9999)));
-        assertEquals(new ConstantDecay(0.9999), RuleJson.fromJson(json));
+        assertEquals(json, new ConstantDecay(0.9999).toJson());
+        assertEquals(new ConstantDecay(0.9999), AveragingRule.fromJson(json));
     }
 
     @Test
@@ -44,27 +43,23 @@ final class RuleJsonTest {
                         + "\"ArithmeticMean\"}}],\"last\":{\"type\":\"HalfLifeRampUp\",\"halfLife\":"
                         + "\"Infinity\",\"ratio\":0.05}},\"mode\":\"UPDATE\"}";
         AveragingRule rule =
-                new Every(
-                        new StepInterval(4, 2),
-                        Piecewise.of(
-                                9,
-                                new ArithmeticMean(),
-                                new HalfLifeRampUp(Double.POSITIVE_INFINITY, 0.05)),
-                        Mode.UPDATE);
-        assertEquals(json, RuleJson.toJson(rule));
-        assertEquals(rule, RuleJson.fromJson(json));
+                new ArithmeticMean()
+                        .until(9, Decays.halfLifeRampUp(Double.POSITIVE_INFINITY, 0.05))
+                        .everyCountingUpdates(new StepInterval(4, 2));
+        assertEquals(json, rule.toJson());
+        assertEquals(rule, AveragingRule.fromJson(json));
     }
 
     @Test
     void order_isFreeAndWholeNumbersAreNumbers() {
         String json = "{\"decay\": 0, \"type\": \"ConstantDecay\"}";
-        assertEquals(new ConstantDecay(0), RuleJson.fromJson(json));
+        assertEquals(new ConstantDecay(0), AveragingRule.fromJson(json));
     }
 
     @ParameterizedTest
     @MethodSource("rules")
     void rule_comesBack(AveragingRule rule) {
-        assertEquals(rule, RuleJson.fromJson(RuleJson.toJson(rule)));
+        assertEquals(rule, AveragingRule.fromJson(rule.toJson()));
     }
 
     /** A permitted type without a sample among the rules of the test above fails here. */
@@ -90,27 +85,27 @@ final class RuleJsonTest {
             double decay = random.nextDouble();
             double tau = Double.longBitsToDouble(random.nextLong() & Long.MAX_VALUE);
             if (tau > 0 && Double.isFinite(tau)) {
-                ExponentialWarmup rule = new ExponentialWarmup(decay, tau);
-                assertEquals(rule, RuleJson.fromJson(RuleJson.toJson(rule)));
+                DecaySchedule rule = Decays.exponential(decay, tau);
+                assertEquals(rule, AveragingRule.fromJson(rule.toJson()));
             }
         }
         for (double ratio : new double[] {Double.MIN_VALUE, Double.MAX_VALUE, 0.1 + 0.2}) {
-            HalfLifeRampUp rule = new HalfLifeRampUp(Double.MIN_NORMAL, ratio);
-            assertEquals(rule, RuleJson.fromJson(RuleJson.toJson(rule)));
+            DecaySchedule rule = Decays.halfLifeRampUp(Double.MIN_NORMAL, ratio);
+            assertEquals(rule, AveragingRule.fromJson(rule.toJson()));
         }
-        StopAfter longest = new StopAfter(Long.MAX_VALUE, new ArithmeticMean());
-        assertEquals(longest, RuleJson.fromJson(RuleJson.toJson(longest)));
+        DecaySchedule longest = new ArithmeticMean().stopAfter(Long.MAX_VALUE);
+        assertEquals(longest, AveragingRule.fromJson(longest.toJson()));
     }
 
     @Test
     void type_unknown() {
         assertRejected(
                 "rule.type must be one of " + TYPES + ", got \"Constant\"",
-                () -> RuleJson.fromJson("{\"type\":\"Constant\",\"decay\":0.9}"));
+                () -> AveragingRule.fromJson("{\"type\":\"Constant\",\"decay\":0.9}"));
         assertRejected(
                 "CopyFirst.schedule.type must be one of " + TYPES + ", got \"java.lang.String\"",
                 () ->
-                        RuleJson.fromJson(
+                        AveragingRule.fromJson(
                                 "{\"type\":\"CopyFirst\",\"steps\":1,"
                                         + "\"schedule\":{\"type\":\"java.lang.String\"}}"));
     }
@@ -156,27 +151,28 @@ final class RuleJsonTest {
             })
     void component_wrong(String json, String message) {
         assertRejected(
-                message.replace('\'', '"'), () -> RuleJson.fromJson(json.replace('\'', '"')));
+                message.replace('\'', '"'), () -> AveragingRule.fromJson(json.replace('\'', '"')));
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"\"update\"", "\"NEVER\"", "2"})
     void mode_wrong(String mode) {
-        String json =
-                RuleJson.toJson(Every.of(2, new ArithmeticMean())).replace("\"COMPENSATED\"", mode);
+        String json = new ArithmeticMean().every(2).toJson().replace("\"COMPENSATED\"", mode);
         assertRejected(
                 "Every.mode must be one of [COMPENSATED, STEP, UPDATE], got " + mode,
-                () -> RuleJson.fromJson(json));
+                () -> AveragingRule.fromJson(json));
     }
 
     @Test
     void value_outOfRange() {
         assertRejected(
                 "decay must be in [0, 1), got 1.0",
-                () -> RuleJson.fromJson("{\"type\":\"ConstantDecay\",\"decay\":1}"));
+                () -> AveragingRule.fromJson("{\"type\":\"ConstantDecay\",\"decay\":1}"));
         assertRejected(
                 "decay must be in [0, 1), got Infinity",
-                () -> RuleJson.fromJson("{\"type\":\"ConstantDecay\",\"decay\":\"Infinity\"}"));
+                () ->
+                        AveragingRule.fromJson(
+                                "{\"type\":\"ConstantDecay\",\"decay\":\"Infinity\"}"));
     }
 
     @Test
@@ -187,20 +183,20 @@ final class RuleJsonTest {
                         "{'type':'ArithmeticMean'}",
                         "{\"decay\":NaN}",
                         "{\"type\":\"ArithmeticMean\"} {}")) {
-            assertRejected("rule must be JSON, got " + text, () -> RuleJson.fromJson(text));
+            assertRejected("rule must be JSON, got " + text, () -> AveragingRule.fromJson(text));
         }
     }
 
     @Test
     void text_isEmpty() {
-        assertRejected("rule must be an object, got null", () -> RuleJson.fromJson(""));
+        assertRejected("rule must be an object, got null", () -> AveragingRule.fromJson(""));
     }
 
     @Test
     void formerName_isRead() {
         assertEquals(
-                new CopyFirst(3, new ConstantDecay(0.9)),
-                RuleJson.fromJson(
+                new ConstantDecay(0.9).copyFirst(3),
+                AveragingRule.fromJson(
                         "{\"type\":\"Delayed\",\"steps\":3,\"schedule\":{\"type\":\"ConstantDecay\","
                                 + "\"decay\":0.9}}"));
     }

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.schedule;
 
-import static dev.penumbra.ema.schedule.Rejections.assertNull;
 import static dev.penumbra.ema.schedule.Rejections.assertRejected;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import dev.penumbra.ema.schedule.TrainingTime.Unit;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Times in human units and what a decay means. */
@@ -18,12 +14,10 @@ final class UnitsTest {
     private static final RunSize RUN = new RunSize(10_000, 500, 64);
 
     @Test
-    void span_inSteps() {
-        assertEquals(1.5, TrainingTime.steps(1.5).inSteps(RUN));
-        assertEquals(100, TrainingTime.samples(6400).inSteps(RUN));
-        assertEquals(1250, TrainingTime.epochs(2.5).inSteps(RUN));
-        assertEquals(500, TrainingTime.fraction(0.05).inSteps(RUN));
-        assertEquals(new TrainingTime(3, Unit.EPOCHS), TrainingTime.epochs(3));
+    void times_inSteps() {
+        assertEquals(100, RUN.samples(6400));
+        assertEquals(1250, RUN.epochs(2.5));
+        assertEquals(500, RUN.fraction(0.05));
     }
 
     /**
@@ -35,22 +29,19 @@ final class UnitsTest {
     void halfLifeInSamples_doesNotDependOnTheBatch(long samplesPerStep) {
         RunSize size =
                 new RunSize(640_000 / samplesPerStep, 64_000 / samplesPerStep, samplesPerStep);
-        for (TrainingTime span :
-                List.of(
-                        TrainingTime.samples(51_200),
-                        TrainingTime.epochs(0.8),
-                        TrainingTime.fraction(0.08))) {
-            DecaySchedule schedule = ConstantDecay.ofHalfLife(span, size);
+        for (double halfLife :
+                new double[] {size.samples(51_200), size.epochs(0.8), size.fraction(0.08)}) {
+            DecaySchedule schedule = ConstantDecay.ofHalfLife(halfLife);
             long steps = 51_200 / samplesPerStep;
             assertEquals(0.5, schedule.decayOver(7, 7 + steps), 1e-13);
             assertEquals(0.25, schedule.decayOver(0, 2 * steps), 1e-13);
-            assertEquals(0.5, Every.of(5, schedule).decayOver(0, steps), 1e-13);
+            assertEquals(0.5, schedule.every(5).decayOver(0, steps), 1e-13);
         }
     }
 
     @Test
     void timeConstant_fallsToOneOverE() {
-        DecaySchedule schedule = ConstantDecay.ofTimeConstant(TrainingTime.epochs(2), RUN);
+        DecaySchedule schedule = ConstantDecay.ofTimeConstant(RUN.epochs(2));
         // The decay is rounded by up to 2^-54, and 1000 steps multiply that.
         assertEquals(Math.exp(-1), schedule.decayOver(0, 1000), 1e-13);
         assertEquals(ConstantDecay.ofTimeConstant(1000), schedule);
@@ -60,48 +51,30 @@ final class UnitsTest {
     void halfLife_values() {
         assertEquals(0.9993070929904525, ConstantDecay.ofHalfLife(1000).decay());
         assertEquals(0.999000499833375, ConstantDecay.ofTimeConstant(1000).decay(), 0x1p-53);
-        assertEquals(
-                ConstantDecay.ofHalfLife(100),
-                ConstantDecay.ofHalfLife(TrainingTime.samples(6400), RUN));
-    }
-
-    /** Half a step goes up. */
-    @ParameterizedTest
-    @CsvSource({"0, 0", "95, 1", "96, 2", "97, 2", "160, 3", "159, 2"})
-    void starts_areRoundedToTheNearestStep(double samples, long steps) {
-        DecaySchedule mean = new ArithmeticMean();
-        TrainingTime span = TrainingTime.samples(samples);
-        assertEquals(new StartAfter(steps, mean), StartAfter.of(span, RUN, mean));
-        assertEquals(new CopyFirst(steps, mean), CopyFirst.of(span, RUN, mean));
-        assertEquals(new StopAfter(steps, mean), StopAfter.of(span, RUN, mean));
-    }
-
-    @Test
-    void startAtThreeQuarters() {
-        DecaySchedule mean = new ArithmeticMean();
-        assertEquals(
-                new StartAfter(7500, mean), StartAfter.of(TrainingTime.fraction(0.75), RUN, mean));
     }
 
     @ParameterizedTest
     @ValueSource(doubles = {1e-3, 0.5, 0.9, 0.999, 0.99999})
-    void decays_areInverses(double decay) {
-        assertEquals(decay, Decays.ofHalfLife(Decays.halfLife(decay)), 1e-15);
-        assertEquals(decay, Decays.ofTimeConstant(Decays.timeConstant(decay)), 1e-15);
-        assertEquals(0.5, Math.pow(decay, Decays.halfLife(decay)), 1e-13);
-        assertEquals(Math.exp(-1), Math.pow(decay, Decays.timeConstant(decay)), 1e-13);
+    void times_areInverses(double decay) {
+        ConstantDecay constant = new ConstantDecay(decay);
+        assertEquals(decay, ConstantDecay.ofHalfLife(constant.halfLife()).decay(), 1e-15);
+        assertEquals(decay, ConstantDecay.ofTimeConstant(constant.timeConstant()).decay(), 1e-15);
+        assertEquals(0.5, Math.pow(decay, constant.halfLife()), 1e-13);
+        assertEquals(Math.exp(-1), Math.pow(decay, constant.timeConstant()), 1e-13);
     }
 
     @Test
-    void decays_values() {
-        assertEquals(1, Decays.halfLife(0.5));
-        assertEquals(692.8005491785002, Decays.halfLife(0.999), 1e-9);
-        assertEquals(999.4999166249727, Decays.timeConstant(0.999), 1e-8);
-        assertEquals(0.5, Decays.ofHalfLife(1));
-        assertEquals(1000, Decays.effectiveWindow(0.999), 1e-9);
-        assertEquals(1, Decays.effectiveWindow(0));
-        assertEquals(0.8, Decays.ruleOfThumb(100));
-        assertEquals(0, Decays.ruleOfThumb(4));
+    void times_values() {
+        assertEquals(1, new ConstantDecay(0.5).halfLife());
+        assertEquals(692.8005491785002, new ConstantDecay(0.999).halfLife(), 1e-9);
+        assertEquals(999.4999166249727, new ConstantDecay(0.999).timeConstant(), 1e-8);
+        assertEquals(0.5, ConstantDecay.ofHalfLife(1).decay());
+        assertEquals(0, new ConstantDecay(0).halfLife());
+        assertEquals(0, new ConstantDecay(0).timeConstant());
+        assertEquals(1000, new ConstantDecay(0.999).effectiveWindow(), 1e-9);
+        assertEquals(1, new ConstantDecay(0).effectiveWindow());
+        assertEquals(0.8, ConstantDecay.ofRuleOfThumb(100).decay());
+        assertEquals(0, ConstantDecay.ofRuleOfThumb(4).decay());
     }
 
     /** The sum of the squared weights, each of which takes its share of the variance. */
@@ -112,7 +85,7 @@ final class UnitsTest {
         for (int age = 0; age < 4000; age++) {
             sum += Math.pow((1 - decay) * Math.pow(decay, age), 2);
         }
-        assertEquals(sum, Decays.varianceReduction(decay), 1e-14);
+        assertEquals(sum, new ConstantDecay(decay).varianceReduction(), 1e-14);
     }
 
     /** The mean age of the weights, the latest being 1 step old. */
@@ -123,14 +96,14 @@ final class UnitsTest {
         for (int age = 1; age < 5000; age++) {
             mean += age * (1 - decay) * Math.pow(decay, age - 1);
         }
-        assertEquals(mean, Decays.effectiveWindow(decay), 1e-10);
+        assertEquals(mean, new ConstantDecay(decay).effectiveWindow(), 1e-10);
     }
 
     /** The transfer function itself, whose power there is one half. */
     @ParameterizedTest
     @ValueSource(doubles = {0.17157287525381, 0.2, 0.5, 0.9, 0.999, 0.99999})
     void cutoffFrequency_halvesThePower(double decay) {
-        double omega = 2 * Math.PI * Decays.cutoffFrequency(decay);
+        double omega = 2 * Math.PI * new ConstantDecay(decay).cutoffFrequency();
         double real = 1 - decay * Math.cos(omega);
         double imaginary = decay * Math.sin(omega);
         double power = (1 - decay) * (1 - decay) / (real * real + imaginary * imaginary);
@@ -140,41 +113,24 @@ final class UnitsTest {
 
     @Test
     void cutoffFrequency_ofSlowAveragesIsThatOfTheTimeConstant() {
-        double frequency = Decays.cutoffFrequency(0.9999);
-        assertEquals(1 / (2 * Math.PI * Decays.timeConstant(0.9999)), frequency, 1e-8 * frequency);
-        assertEquals(0.5, Decays.cutoffFrequency(0.17157287525381), 1e-6);
+        ConstantDecay slow = new ConstantDecay(0.9999);
+        double frequency = slow.cutoffFrequency();
+        assertEquals(1 / (2 * Math.PI * slow.timeConstant()), frequency, 1e-8 * frequency);
+        assertEquals(0.5, new ConstantDecay(0.17157287525381).cutoffFrequency(), 1e-6);
     }
 
     @ParameterizedTest
-    @ValueSource(doubles = {0.1715728752538098, 0, -1, 1, 2, Double.NaN})
+    @ValueSource(doubles = {0.1715728752538098, 0})
     void cutoffFrequency_outOfRange(double decay) {
         assertRejected(
                 "decay must be in [0.1715728752538099, 1), got " + decay,
-                () -> Decays.cutoffFrequency(decay));
-    }
-
-    @ParameterizedTest
-    @ValueSource(doubles = {0, 1, -0.5, Double.NaN})
-    void times_ofDecaysOutOfRange(double decay) {
-        String message = "decay must be in (0, 1), got " + decay;
-        assertRejected(message, () -> Decays.halfLife(decay));
-        assertRejected(message, () -> Decays.timeConstant(decay));
-    }
-
-    @ParameterizedTest
-    @ValueSource(doubles = {1, -0.5, Double.NaN})
-    void windows_ofDecaysOutOfRange(double decay) {
-        String message = "decay must be in [0, 1), got " + decay;
-        assertRejected(message, () -> Decays.effectiveWindow(decay));
-        assertRejected(message, () -> Decays.varianceReduction(decay));
+                () -> new ConstantDecay(decay).cutoffFrequency());
     }
 
     @ParameterizedTest
     @ValueSource(doubles = {0, -1, Double.POSITIVE_INFINITY, Double.NaN})
     void times_outOfRange(double time) {
         String rule = " must be finite and above 0, got " + time;
-        assertRejected("halfLife" + rule, () -> Decays.ofHalfLife(time));
-        assertRejected("timeConstant" + rule, () -> Decays.ofTimeConstant(time));
         assertRejected("halfLife" + rule, () -> ConstantDecay.ofHalfLife(time));
         assertRejected("timeConstant" + rule, () -> ConstantDecay.ofTimeConstant(time));
     }
@@ -183,30 +139,23 @@ final class UnitsTest {
     void times_ofNothing() {
         assertRejected(
                 "halfLife must be finite and above 0, got 0.0",
-                () -> ConstantDecay.ofHalfLife(TrainingTime.steps(0), RUN));
-        assertRejected("totalSteps must be at least 4, got 3", () -> Decays.ruleOfThumb(3));
+                () -> ConstantDecay.ofHalfLife(RUN.epochs(0)));
+        assertRejected(
+                "totalSteps must be at least 4, got 3", () -> ConstantDecay.ofRuleOfThumb(3));
     }
 
     @ParameterizedTest
     @ValueSource(doubles = {-1, Double.POSITIVE_INFINITY, Double.NaN})
     void amount_outOfRange(double amount) {
         String message = "amount must be finite and at least 0, got " + amount;
-        assertRejected(message, () -> TrainingTime.steps(amount));
-        assertRejected(message, () -> TrainingTime.samples(amount));
-        assertRejected(message, () -> TrainingTime.epochs(amount));
+        assertRejected(message, () -> RUN.samples(amount));
+        assertRejected(message, () -> RUN.epochs(amount));
     }
 
     @ParameterizedTest
     @ValueSource(doubles = {-0.1, 1.1, 50, Double.NaN})
     void fraction_outOfRange(double amount) {
-        assertRejected(
-                "fraction must be in [0, 1], got " + amount, () -> TrainingTime.fraction(amount));
-    }
-
-    @Test
-    @SuppressWarnings("NullAway") // what callers without null checks may do
-    void unit_null() {
-        assertNull("unit", () -> new TrainingTime(1, null));
+        assertRejected("fraction must be in [0, 1], got " + amount, () -> RUN.fraction(amount));
     }
 
     @Test

@@ -28,7 +28,7 @@ final class WarmupsTest {
         "0.75,                 215_400, 0.9999, 0.001"
     })
     void inversePowerWarmup_published(double power, String step, double decay, double relative) {
-        DecaySchedule schedule = new InversePowerWarmup(0.999999, 1, power);
+        DecaySchedule schedule = Decays.inversePower(0.999999, 1, power);
         long t = Long.parseLong(step.replace("_", ""));
         assertEquals(1 - decay, schedule.weightAt(t), relative * (1 - decay));
     }
@@ -36,7 +36,7 @@ final class WarmupsTest {
     /** The formula of the Javadoc, for each of its three branches. */
     @Test
     void inversePowerWarmup_formula() {
-        DecaySchedule schedule = new InversePowerWarmup(0.9, 4, 0.5, 0.25, 10);
+        DecaySchedule schedule = Decays.inversePower(0.9, 4, 0.5, 0.25, 10);
         assertEquals(0, schedule.decayAt(11));
         assertEquals(1, schedule.weightAt(11));
         assertEquals(0.25, schedule.decayAt(12));
@@ -49,20 +49,20 @@ final class WarmupsTest {
 
     @Test
     void inversePowerWarmup_minDecayWins() {
-        assertEquals(0.95, new InversePowerWarmup(0.9, 1, 1, 0.95, 0).decayAt(1000));
-        assertEquals(1 - 0.95, new InversePowerWarmup(0.9, 1, 1, 0.95, 0).weightAt(1000));
+        assertEquals(0.95, Decays.inversePower(0.9, 1, 1, 0.95, 0).decayAt(1000));
+        assertEquals(1 - 0.95, Decays.inversePower(0.9, 1, 1, 0.95, 0).weightAt(1000));
     }
 
     @Test
     void inversePowerWarmup_defaults() {
-        assertEquals(new InversePowerWarmup(0.99, 1, 2.0 / 3, 0, 0), new InversePowerWarmup(0.99));
-        assertEquals(new InversePowerWarmup(0.99, 5, 2, 0, 0), new InversePowerWarmup(0.99, 5, 2));
+        assertEquals(Decays.inversePower(0.99, 1, 2.0 / 3, 0, 0), Decays.inversePower(0.99));
+        assertEquals(Decays.inversePower(0.99, 5, 2, 0, 0), Decays.inversePower(0.99, 5, 2));
     }
 
     /** Its weights late in a run are not differences of decays near 1. */
     @Test
     void inversePowerWarmup_weightKeepsItsDigits() {
-        DecaySchedule mean = new InversePowerWarmup(1, 1, 1);
+        DecaySchedule mean = Decays.inversePower(1, 1, 1);
         double weight = 1 / 3e15;
         assertEquals(weight, mean.weightAt(3_000_000_000_000_000L), 1e-15 * weight);
     }
@@ -70,36 +70,36 @@ final class WarmupsTest {
     /** The steps of the Javadoc, which are exact: 1 - decay = 9 / (10 + t). */
     @Test
     void ratioWarmup_formula() {
-        DecaySchedule schedule = new RatioWarmup(0.999);
+        DecaySchedule schedule = Decays.ratio(0.999);
         assertEquals(0.1, schedule.decayAt(0));
         assertEquals(2.0 / 11, schedule.decayAt(1));
         assertEquals(9.0 / 11, schedule.weightAt(1));
-        assertEquals(0.999, new RatioWarmup(1).decayAt(8990));
-        assertEquals(0.9999, new RatioWarmup(1).decayAt(89_990));
+        assertEquals(0.999, Decays.ratio(1).decayAt(8990));
+        assertEquals(0.9999, Decays.ratio(1).decayAt(89_990));
         assertEquals(0.999, schedule.decayAt(9000));
         assertEquals(1 - 0.999, schedule.weightAt(9000));
-        assertEquals(new RatioWarmup(0.9, 0, 10), new RatioWarmup(0.9));
+        assertEquals(Decays.ratio(0.9, 0, 10), Decays.ratio(0.9));
     }
 
     @Test
     void ratioWarmup_minDecayWins() {
-        assertEquals(0.3, new RatioWarmup(0.9, 0.3, 10).decayAt(1));
-        assertEquals(0.7, new RatioWarmup(0.9, 0.3, 10).weightAt(1));
-        assertEquals(0.95, new RatioWarmup(0.9, 0.95, 10).decayAt(5000));
+        assertEquals(0.3, Decays.ratio(0.9, 0.3, 10).decayAt(1));
+        assertEquals(0.7, Decays.ratio(0.9, 0.3, 10).weightAt(1));
+        assertEquals(0.95, Decays.ratio(0.9, 0.95, 10).decayAt(5000));
     }
 
     @Test
     void ratioWarmup_offset() {
-        assertEquals(0.75, new RatioWarmup(1, 0, 2).decayAt(2));
-        assertEquals(1, new RatioWarmup(1, 0, 1).decayAt(2));
+        assertEquals(0.75, Decays.ratio(1, 0, 2).decayAt(2));
+        assertEquals(1, Decays.ratio(1, 0, 1).decayAt(2));
     }
 
     @ParameterizedTest
     @CsvSource({"0, 0.5", "1, 0.525", "10, 0.75", "19, 0.975", "20, 1", "21, 1", "9999, 1"})
     void linearWarmup_formula(long step, double decay) {
-        assertEquals(decay, new LinearWarmup(0.5, 1, 20).decayAt(step), ROUNDING);
-        assertEquals(1 - decay, new LinearWarmup(0.5, 1, 20).weightAt(step), ROUNDING);
-        assertEquals(1.5 - decay, new LinearWarmup(1, 0.5, 20).decayAt(step), ROUNDING);
+        assertEquals(decay, Decays.linear(0.5, 1, 20).decayAt(step), ROUNDING);
+        assertEquals(1 - decay, Decays.linear(0.5, 1, 20).weightAt(step), ROUNDING);
+        assertEquals(1.5 - decay, Decays.linear(1, 0.5, 20).decayAt(step), ROUNDING);
     }
 
     @ParameterizedTest
@@ -114,20 +114,20 @@ final class WarmupsTest {
         "99, 0.75"
     })
     void twoStageWarmup_formula(long step, double decay) {
-        DecaySchedule schedule = new TwoStageWarmup(0, 0.5, 0.75, 10, 20);
+        DecaySchedule schedule = Decays.twoStage(0, 0.5, 0.75, 10, 20);
         assertEquals(decay, schedule.decayAt(step));
         assertEquals(1 - decay, schedule.weightAt(step));
     }
 
     @Test
     void twoStageWarmup_isTwoLines() {
-        DecaySchedule schedule = new TwoStageWarmup(0.3, 0.9, 0.99, 13, 77);
+        DecaySchedule schedule = Decays.twoStage(0.3, 0.9, 0.99, 13, 77);
         for (long step = 0; step <= 13; step++) {
-            DecaySchedule first = new LinearWarmup(0.3, 0.9, 13);
+            DecaySchedule first = Decays.linear(0.3, 0.9, 13);
             assertEquals(first.decayAt(step), schedule.decayAt(step));
         }
         for (long step = 14; step < 100; step++) {
-            DecaySchedule second = new LinearWarmup(0.9, 0.99, 77);
+            DecaySchedule second = Decays.linear(0.9, 0.99, 77);
             assertEquals(second.decayAt(step - 13), schedule.decayAt(step));
         }
     }
@@ -136,7 +136,7 @@ final class WarmupsTest {
     @Test
     void cosineSchedule_formula() {
         double root = Math.sqrt(0.5);
-        DecaySchedule rising = new CosineSchedule(0.5, 1, 1000);
+        DecaySchedule rising = Decays.cosine(0.5, 1, 1000);
         assertEquals(0.5, rising.decayAt(0));
         assertEquals(1 - 0.5 * (1 + root) / 2, rising.decayAt(250), ROUNDING);
         assertEquals(0.75, rising.decayAt(500), ROUNDING);
@@ -144,7 +144,7 @@ final class WarmupsTest {
         assertEquals(1, rising.decayAt(1000));
         assertEquals(0, rising.weightAt(1000));
         assertEquals(1, rising.decayAt(5000));
-        DecaySchedule falling = new CosineSchedule(1, 0.5, 1000);
+        DecaySchedule falling = Decays.cosine(1, 0.5, 1000);
         assertEquals(1, falling.decayAt(0));
         assertEquals(0.5 + 0.5 * (1 + root) / 2, falling.decayAt(250), ROUNDING);
         assertEquals(0.5, falling.decayAt(1000));
@@ -154,7 +154,7 @@ final class WarmupsTest {
     @Test
     void cosineSchedule_weightKeepsItsDigits() {
         double sine = Math.sin(Math.PI / 2 / 1_000_000);
-        double weight = new CosineSchedule(0.5, 1, 1_000_000).weightAt(999_999);
+        double weight = Decays.cosine(0.5, 1, 1_000_000).weightAt(999_999);
         // The cosine's argument is rounded near pi/2, by 2^-53, and its value is 1.6e-6.
         assertEquals(0.5 * sine * sine, weight, 1e-9 * weight);
     }
@@ -164,22 +164,22 @@ final class WarmupsTest {
     @ValueSource(longs = {0, 1, 77, 500, 999, 1000})
     void cosineSchedule_isByols(long k) {
         double byol = 1 - (1 - 0.996) * (Math.cos(Math.PI * k / 1000) + 1) / 2;
-        assertEquals(byol, new CosineSchedule(0.996, 1, 1000).decayAt(k), ROUNDING);
+        assertEquals(byol, Decays.cosine(0.996, 1, 1000).decayAt(k), ROUNDING);
     }
 
     @Test
     void exponentialWarmup_formula() {
-        DecaySchedule schedule = new ExponentialWarmup(0.9999, 2000);
+        DecaySchedule schedule = Decays.exponential(0.9999, 2000);
         assertEquals(0, schedule.decayAt(0));
         assertEquals(1, schedule.weightAt(0));
         assertEquals(0.6320573467726748, schedule.decayAt(2000), ROUNDING);
         assertEquals(1 - 0.6320573467726748, schedule.weightAt(2000), ROUNDING);
-        assertEquals(Math.exp(-30), new ExponentialWarmup(1, 1).weightAt(30), 1e-25);
+        assertEquals(Math.exp(-30), Decays.exponential(1, 1).weightAt(30), 1e-25);
     }
 
     @Test
     void geometricWarmup_formula() {
-        DecaySchedule schedule = new GeometricWarmup(0.25, 0.5, 100);
+        DecaySchedule schedule = Decays.geometric(0.25, 0.5, 100);
         assertEquals(0.25, schedule.decayAt(0));
         assertEquals(0.5 * Math.pow(2, -0.75), schedule.decayAt(25), ROUNDING);
         assertEquals(Math.sqrt(0.125), schedule.decayAt(50), ROUNDING);
@@ -190,15 +190,15 @@ final class WarmupsTest {
 
     @Test
     void inverseSquareRoot_formula() {
-        assertEquals(0, new InverseSquareRoot().decayAt(0));
-        assertEquals(0.5, new InverseSquareRoot().decayAt(3));
-        assertEquals(0.01, new InverseSquareRoot().weightAt(9999));
-        assertEquals(0x1p-25, new InverseSquareRoot().weightAt((1L << 50) - 1));
+        assertEquals(0, Decays.inverseSquareRoot().decayAt(0));
+        assertEquals(0.5, Decays.inverseSquareRoot().decayAt(3));
+        assertEquals(0.01, Decays.inverseSquareRoot().weightAt(9999));
+        assertEquals(0x1p-25, Decays.inverseSquareRoot().weightAt((1L << 50) - 1));
     }
 
     @Test
     void momentumAnnealing_formula() {
-        DecaySchedule schedule = new MomentumAnnealing(0.98, 100);
+        DecaySchedule schedule = Decays.momentumAnnealing(0.98, 100);
         assertEquals(0, schedule.decayAt(1));
         assertEquals(1, schedule.weightAt(1));
         assertEquals(0.5, schedule.decayAt(101));
@@ -211,20 +211,20 @@ final class WarmupsTest {
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 10, 1000})
     void momentumAnnealing_ofOneIsTheMean(long step) {
-        DecaySchedule schedule = new MomentumAnnealing(1, 1);
+        DecaySchedule schedule = Decays.momentumAnnealing(1, 1);
         assertEquals(1.0 / step, schedule.weightAt(step));
     }
 
     @Test
     void halfLifeRampUp_formula() {
-        DecaySchedule schedule = new HalfLifeRampUp(20, 0.1);
+        DecaySchedule schedule = Decays.halfLifeRampUp(20, 0.1);
         assertEquals(Math.pow(0.5, 10), schedule.decayAt(1));
         assertEquals(0.5, schedule.decayAt(10));
         assertEquals(0.5, schedule.weightAt(10), 0x1p-53);
         assertEquals(Math.sqrt(0.5), schedule.decayAt(20), 0x1p-53);
         assertEquals(Math.pow(0.5, 0.05), schedule.decayAt(200), 0x1p-53);
         assertEquals(Math.pow(0.5, 0.05), schedule.decayAt(201), 0x1p-53);
-        DecaySchedule endless = new HalfLifeRampUp(Double.POSITIVE_INFINITY, 0.1);
+        DecaySchedule endless = Decays.halfLifeRampUp(Double.POSITIVE_INFINITY, 0.1);
         assertEquals(Math.log(2) * 1e-11, endless.weightAt(1_000_000_000_000L), 1e-21);
     }
 
@@ -233,7 +233,7 @@ final class WarmupsTest {
     @CsvSource({"0.5, 1", "0.9, 42", "0.999, 20260824", "0, 3"})
     void biasCorrectedDecay_isTheDebiasedAverage(double decay, long seed) {
         Random random = new Random(seed);
-        DecaySchedule schedule = new BiasCorrectedDecay(decay);
+        DecaySchedule schedule = Decays.biasCorrected(decay);
         double average = 1e3;
         double zeroed = 0;
         double weights = 0;
@@ -248,7 +248,7 @@ final class WarmupsTest {
 
     @Test
     void biasCorrectedDecay_formula() {
-        DecaySchedule schedule = new BiasCorrectedDecay(0.5);
+        DecaySchedule schedule = Decays.biasCorrected(0.5);
         assertEquals(0, schedule.decayAt(1));
         assertEquals(1.0 / 3, schedule.decayAt(2), 0x1p-53);
         assertEquals(3.0 / 7, schedule.decayAt(3), 0x1p-53);
@@ -261,53 +261,53 @@ final class WarmupsTest {
     void decay_notInTheHalfOpenRange(double value) {
         String message = "decay must be in [0, 1), got " + value;
         assertRejected(message, () -> new ConstantDecay(value));
-        assertRejected(message, () -> new BiasCorrectedDecay(value));
+        assertRejected(message, () -> Decays.biasCorrected(value));
         String minDecay = "minDecay must be in [0, 1), got " + value;
-        assertRejected(minDecay, () -> new InversePowerWarmup(0.9, 1, 1, value, 0));
-        assertRejected(minDecay, () -> new RatioWarmup(0.9, value, 10));
+        assertRejected(minDecay, () -> Decays.inversePower(0.9, 1, 1, value, 0));
+        assertRejected(minDecay, () -> Decays.ratio(0.9, value, 10));
     }
 
     @ParameterizedTest
     @ValueSource(doubles = {1.0000000000000002, -Double.MIN_VALUE, Double.NaN})
     void share_notInTheClosedRange(double value) {
         String rule = " must be in [0, 1], got " + value;
-        assertRejected("decay" + rule, () -> new InversePowerWarmup(value));
-        assertRejected("decay" + rule, () -> new RatioWarmup(value));
-        assertRejected("decay" + rule, () -> new ExponentialWarmup(value, 1));
-        assertRejected("decay" + rule, () -> new MomentumAnnealing(value, 1));
-        assertRejected("from" + rule, () -> new LinearWarmup(value, 0.5, 1));
-        assertRejected("to" + rule, () -> new LinearWarmup(0.5, value, 1));
-        assertRejected("from" + rule, () -> new CosineSchedule(value, 0.5, 1));
-        assertRejected("to" + rule, () -> new CosineSchedule(0.5, value, 1));
-        assertRejected("from" + rule, () -> new TwoStageWarmup(value, 0, 0, 1, 1));
-        assertRejected("middle" + rule, () -> new TwoStageWarmup(0, value, 0, 1, 1));
-        assertRejected("to" + rule, () -> new TwoStageWarmup(0, 0, value, 1, 1));
+        assertRejected("decay" + rule, () -> Decays.inversePower(value));
+        assertRejected("decay" + rule, () -> Decays.ratio(value));
+        assertRejected("decay" + rule, () -> Decays.exponential(value, 1));
+        assertRejected("decay" + rule, () -> Decays.momentumAnnealing(value, 1));
+        assertRejected("from" + rule, () -> Decays.linear(value, 0.5, 1));
+        assertRejected("to" + rule, () -> Decays.linear(0.5, value, 1));
+        assertRejected("from" + rule, () -> Decays.cosine(value, 0.5, 1));
+        assertRejected("to" + rule, () -> Decays.cosine(0.5, value, 1));
+        assertRejected("from" + rule, () -> Decays.twoStage(value, 0, 0, 1, 1));
+        assertRejected("middle" + rule, () -> Decays.twoStage(0, value, 0, 1, 1));
+        assertRejected("to" + rule, () -> Decays.twoStage(0, 0, value, 1, 1));
     }
 
     @ParameterizedTest
     @ValueSource(doubles = {1.0000000000000002, 0, -1, Double.NaN})
     void share_notPositive(double value) {
         String rule = " must be in (0, 1], got " + value;
-        assertRejected("from" + rule, () -> new GeometricWarmup(value, 0.5, 1));
-        assertRejected("to" + rule, () -> new GeometricWarmup(0.5, value, 1));
+        assertRejected("from" + rule, () -> Decays.geometric(value, 0.5, 1));
+        assertRejected("to" + rule, () -> Decays.geometric(0.5, value, 1));
     }
 
     @ParameterizedTest
     @ValueSource(doubles = {0, -1, Double.POSITIVE_INFINITY, Double.NaN})
     void scale_notPositive(double value) {
         String rule = " must be finite and above 0, got " + value;
-        assertRejected("gamma" + rule, () -> new InversePowerWarmup(0.9, value, 1));
-        assertRejected("power" + rule, () -> new InversePowerWarmup(0.9, 1, value));
-        assertRejected("tau" + rule, () -> new ExponentialWarmup(0.9, value));
-        assertRejected("gamma" + rule, () -> new MomentumAnnealing(0.9, value));
-        assertRejected("ratio" + rule, () -> new HalfLifeRampUp(1, value));
+        assertRejected("gamma" + rule, () -> Decays.inversePower(0.9, value, 1));
+        assertRejected("power" + rule, () -> Decays.inversePower(0.9, 1, value));
+        assertRejected("tau" + rule, () -> Decays.exponential(0.9, value));
+        assertRejected("gamma" + rule, () -> Decays.momentumAnnealing(0.9, value));
+        assertRejected("ratio" + rule, () -> Decays.halfLifeRampUp(1, value));
     }
 
     @ParameterizedTest
     @ValueSource(doubles = {0, -1, Double.NaN})
     void halfLife_notPositive(double value) {
         assertRejected(
-                "halfLife must be above 0, got " + value, () -> new HalfLifeRampUp(value, 1));
+                "halfLife must be above 0, got " + value, () -> Decays.halfLifeRampUp(value, 1));
     }
 
     @ParameterizedTest
@@ -315,27 +315,27 @@ final class WarmupsTest {
     void offset_belowOne(double value) {
         assertRejected(
                 "offset must be finite and at least 1, got " + value,
-                () -> new RatioWarmup(0.9, 0, value));
+                () -> Decays.ratio(0.9, 0, value));
     }
 
     @Test
     void counts_tooSmall() {
         assertRejected(
                 "startAfter must be at least 0, got -1",
-                () -> new InversePowerWarmup(0.9, 1, 1, 0, -1));
+                () -> Decays.inversePower(0.9, 1, 1, 0, -1));
         String rule = " must be at least 1, got 0";
-        assertRejected("steps" + rule, () -> new LinearWarmup(0, 1, 0));
-        assertRejected("steps" + rule, () -> new CosineSchedule(0, 1, 0));
-        assertRejected("steps" + rule, () -> new GeometricWarmup(1, 1, 0));
-        assertRejected("firstSteps" + rule, () -> new TwoStageWarmup(0, 0, 0, 0, 1));
-        assertRejected("secondSteps" + rule, () -> new TwoStageWarmup(0, 0, 0, 1, 0));
+        assertRejected("steps" + rule, () -> Decays.linear(0, 1, 0));
+        assertRejected("steps" + rule, () -> Decays.cosine(0, 1, 0));
+        assertRejected("steps" + rule, () -> Decays.geometric(1, 1, 0));
+        assertRejected("firstSteps" + rule, () -> Decays.twoStage(0, 0, 0, 0, 1));
+        assertRejected("secondSteps" + rule, () -> Decays.twoStage(0, 0, 0, 1, 0));
     }
 
     @Test
     void largestAcceptedValues() {
         double below = Math.nextDown(1.0);
         assertEquals(below, new ConstantDecay(below).decayAt(1));
-        assertEquals(below, new InversePowerWarmup(0, 1, 1, below, 0).decayAt(5));
-        assertEquals(1, new InversePowerWarmup(1, 1, 1).decayAt(Long.MAX_VALUE));
+        assertEquals(below, Decays.inversePower(0, 1, 1, below, 0).decayAt(5));
+        assertEquals(1, Decays.inversePower(1, 1, 1).decayAt(Long.MAX_VALUE));
     }
 }

@@ -13,7 +13,7 @@ import ai.djl.training.dataset.Dataset;
 import ai.djl.training.loss.Loss;
 import ai.djl.translate.TranslateException;
 import dev.penumbra.ema.EmaTrainingListener;
-import dev.penumbra.ema.schedule.InversePowerWarmup;
+import dev.penumbra.ema.schedule.Decays;
 import dev.penumbra.examples.cifar10.TutorialNet;
 import dev.penumbra.examples.data.Cifar10Data;
 import dev.penumbra.examples.data.Cifar10Dataset;
@@ -34,7 +34,7 @@ final class TrainingBenchmark {
                 FusedAdamW optimizer = FusedAdamW.builder().build();
                 EmaTrainingListener ema =
                         EmaTrainingListener.builder()
-                                .setSchedule(new InversePowerWarmup(0.9998))
+                                .setSchedule(Decays.inversePower(0.9998))
                                 .optManualUpdates()
                                 .build()) {
             model.setBlock(TutorialNet.create());

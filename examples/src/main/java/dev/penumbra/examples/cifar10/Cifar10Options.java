@@ -3,7 +3,7 @@ package dev.penumbra.examples.cifar10;
 
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.InversePowerWarmup;
+import dev.penumbra.ema.schedule.Decays;
 import dev.penumbra.examples.UsageException;
 import dev.penumbra.examples.run.RecipeOptions;
 import dev.penumbra.examples.run.RunOptions;
@@ -103,7 +103,7 @@ final class Cifar10Options implements RecipeOptions {
 
     DecaySchedule schedule() {
         ConstantDecay constant = new ConstantDecay(decay);
-        return warmup ? new InversePowerWarmup(decay, warmupGamma, warmupPower) : constant;
+        return warmup ? Decays.inversePower(decay, warmupGamma, warmupPower) : constant;
     }
 
     EpochCosine learningRate(int batches) {

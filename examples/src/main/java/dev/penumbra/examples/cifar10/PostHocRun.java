@@ -25,7 +25,6 @@ import dev.penumbra.ema.posthoc.AverageProfile;
 import dev.penumbra.ema.posthoc.PostHocSnapshots;
 import dev.penumbra.ema.posthoc.PostHocSynthesis;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.Every;
 import dev.penumbra.ema.schedule.PowerFunction;
 import dev.penumbra.examples.Terminal;
 import dev.penumbra.examples.data.Cifar10Data;
@@ -152,7 +151,7 @@ final class PostHocRun implements AutoCloseable {
 
     private static DecaySchedule schedule(double width, int every) {
         PowerFunction profile = PowerFunction.ofRelativeWidth(width);
-        return every == 1 ? profile : Every.of(every, profile);
+        return every == 1 ? profile : profile.every(every);
     }
 
     private Path folder(int every) {

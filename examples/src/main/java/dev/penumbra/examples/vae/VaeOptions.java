@@ -4,7 +4,7 @@ package dev.penumbra.examples.vae;
 import ai.djl.training.tracker.Tracker;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.InversePowerWarmup;
+import dev.penumbra.ema.schedule.Decays;
 import dev.penumbra.examples.UsageException;
 import dev.penumbra.examples.run.RecipeOptions;
 import dev.penumbra.examples.run.RunOptions;
@@ -145,7 +145,7 @@ final class VaeOptions implements RecipeOptions {
 
     DecaySchedule schedule() {
         ConstantDecay constant = new ConstantDecay(decay);
-        return warmup ? new InversePowerWarmup(decay, 1, 2.0 / 3) : constant;
+        return warmup ? Decays.inversePower(decay, 1, 2.0 / 3) : constant;
     }
 
     FusedAdamW optimizer() {

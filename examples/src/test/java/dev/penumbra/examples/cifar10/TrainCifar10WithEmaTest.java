@@ -21,7 +21,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import dev.penumbra.ema.schedule.InversePowerWarmup;
+import dev.penumbra.ema.schedule.Decays;
 import dev.penumbra.examples.Output;
 import dev.penumbra.examples.data.Cifar10Data;
 import dev.penumbra.examples.data.Cifar10Dataset;
@@ -103,7 +103,7 @@ class TrainCifar10WithEmaTest {
                 "{\"epochs\":1,\"batch_size\":32,\"optimizer\":\"AdamW\",\"learning_rate\":"
                         + "\"EpochCosine[rate=0.001, minRate=1.0E-4, period=64, stepsPerEpoch=32]\""
                         + ",\"weight_decay\":0.01,\"average\":\""
-                        + new InversePowerWarmup(0.9998, 1, 2.0 / 3)
+                        + Decays.inversePower(0.9998, 1, 2.0 / 3)
                         + "\",\"seed\":0,\"seeds\":1,\"smoke\":true}",
                 config.toString());
         assertEquals("[0]", log(zero).get(0).get("seeds").toString());
@@ -152,7 +152,7 @@ class TrainCifar10WithEmaTest {
         assertEquals(1, epoch.get("epoch").getAsInt());
         assertEquals(32, epoch.get("step").getAsInt());
         assertEquals(
-                new InversePowerWarmup(0.9998, 1, 2.0 / 3).decayAt(32),
+                Decays.inversePower(0.9998, 1, 2.0 / 3).decayAt(32),
                 epoch.get("decay").getAsDouble());
         assertTrue(epoch.get("distance").getAsDouble() > 0);
         assertTrue(epoch.get("seconds").getAsDouble() > 0);
@@ -320,7 +320,7 @@ class TrainCifar10WithEmaTest {
         assertEquals(200, batch.get("step").getAsInt());
         assertEquals(0.001f, batch.get("lr").getAsFloat());
         assertEquals(
-                new InversePowerWarmup(0.9998, 1, 2.0 / 3).decayAt(200),
+                Decays.inversePower(0.9998, 1, 2.0 / 3).decayAt(200),
                 batch.get("decay").getAsDouble());
         // A classifier that has learned something is better than guessing.
         assertTrue(batch.get("loss").getAsDouble() < Math.log(10));

@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.fail;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
-import dev.penumbra.ema.schedule.LibrarySchedules;
+import dev.penumbra.ema.library.LibrarySchedules;
 import dev.penumbra.vae.Golden;
 import dev.penumbra.vae.schedule.PeerKlSchedules.AnnealerShape;
 import java.util.HashMap;

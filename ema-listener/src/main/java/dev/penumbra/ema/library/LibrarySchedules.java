@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.penumbra.ema.schedule;
+package dev.penumbra.ema.library;
 
-import dev.penumbra.ema.schedule.Every.Mode;
+import dev.penumbra.ema.schedule.ArithmeticMean;
+import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.schedule.DecaySchedule;
+import dev.penumbra.ema.schedule.Decays;
+import dev.penumbra.ema.schedule.PowerFunction;
+import dev.penumbra.ema.schedule.StepInterval;
+import dev.penumbra.internal.Arguments;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,8 +55,8 @@ public final class LibrarySchedules {
             double warmupGamma,
             double warmupPower) {
         return useWarmup
-                ? new InversePowerWarmup(decay, warmupGamma, warmupPower, minDecay, updateAfterStep)
-                : new CopyFirst(updateAfterStep + 1, new ConstantDecay(decay));
+                ? Decays.inversePower(decay, warmupGamma, warmupPower, minDecay, updateAfterStep)
+                : new ConstantDecay(decay).copyFirst(updateAfterStep + 1);
     }
 
     /**
@@ -74,8 +80,8 @@ public final class LibrarySchedules {
             double invGamma,
             double power) {
         return useEmaWarmup
-                ? new InversePowerWarmup(decay, invGamma, power, minDecay, updateAfterStep)
-                : new CopyFirst(updateAfterStep + 1, new RatioWarmup(decay, minDecay, 10));
+                ? Decays.inversePower(decay, invGamma, power, minDecay, updateAfterStep)
+                : Decays.ratio(decay, minDecay, 10).copyFirst(updateAfterStep + 1);
     }
 
     /**
@@ -100,8 +106,8 @@ public final class LibrarySchedules {
             double power,
             double minValue) {
         DecaySchedule warmup =
-                new SinglePrecisionWarmup(beta, invGamma, power, minValue, updateAfterStep);
-        return every(updateEvery, 1, warmup, Mode.STEP);
+                Decays.inversePowerInFloat32(beta, invGamma, power, minValue, updateAfterStep);
+        return every(updateEvery, 1, warmup);
     }
 
     /**
@@ -116,8 +122,7 @@ public final class LibrarySchedules {
      * @return the schedule
      */
     public static DecaySchedule karrasEma(double sigmaRel, long updateEvery) {
-        DecaySchedule ahead = new Shifted(1, PowerFunction.ofRelativeWidth(sigmaRel));
-        return every(updateEvery, 1, ahead, Mode.STEP);
+        return every(updateEvery, 1, PowerFunction.ofRelativeWidth(sigmaRel).shifted(1));
     }
 
     /**
@@ -128,7 +133,7 @@ public final class LibrarySchedules {
      * @return the schedule
      */
     public static DecaySchedule torchEma(double decay) {
-        return new CopyFirst(1, new ConstantDecay(decay));
+        return new ConstantDecay(decay).copyFirst(1);
     }
 
     /**
@@ -153,10 +158,8 @@ public final class LibrarySchedules {
      */
     public static DecaySchedule kDiffusion(
             double invGamma, double power, double minValue, double maxValue, long startAt) {
-        return new Clamped(
-                Math.min(minValue, maxValue),
-                maxValue,
-                new InversePowerWarmup(1, invGamma, power, 0, startAt));
+        return Decays.inversePower(1, invGamma, power, 0, startAt)
+                .clamped(Math.min(minValue, maxValue), maxValue);
     }
 
     /**
@@ -183,7 +186,7 @@ public final class LibrarySchedules {
         double halfLife = halflifeMimg * 1e6 / batchSize;
         return rampupRatio == null
                 ? ConstantDecay.ofHalfLife(halfLife)
-                : new HalfLifeRampUp(halfLife, rampupRatio);
+                : Decays.halfLifeRampUp(halfLife, rampupRatio);
     }
 
     /**
@@ -195,7 +198,7 @@ public final class LibrarySchedules {
      * @return the schedule
      */
     public static DecaySchedule pytorchEma(double decay, boolean useNumUpdates) {
-        return useNumUpdates ? new RatioWarmup(decay) : new ConstantDecay(decay);
+        return useNumUpdates ? Decays.ratio(decay) : new ConstantDecay(decay);
     }
 
     /**
@@ -215,10 +218,9 @@ public final class LibrarySchedules {
         Arguments.requirePositive("halfLife", halfLife);
         DecaySchedule decay = new ConstantDecay(Math.pow(2, -(updateInterval / halfLife)));
         long start = Math.max(1, emaStart);
-        return Piecewise.of(
-                start,
-                new StartAfter(start - 1, new ConstantDecay(0)),
-                every(updateInterval, updateInterval, decay, Mode.STEP));
+        return new ConstantDecay(0)
+                .startAfter(start - 1)
+                .until(start, every(updateInterval, updateInterval, decay));
     }
 
     /**
@@ -230,8 +232,7 @@ public final class LibrarySchedules {
      * @return the schedule
      */
     public static DecaySchedule mmengineEma(double momentum, long interval) {
-        DecaySchedule decay = new CopyFirst(1, new ConstantDecay(1 - momentum));
-        return every(interval, 1, decay, Mode.STEP);
+        return every(interval, 1, new ConstantDecay(1 - momentum).copyFirst(1));
     }
 
     /**
@@ -244,7 +245,7 @@ public final class LibrarySchedules {
      * @return the schedule
      */
     public static DecaySchedule mmengineAnnealing(double momentum, double gamma, long interval) {
-        return every(interval, 1, new MomentumAnnealing(1 - momentum, gamma), Mode.STEP);
+        return every(interval, 1, Decays.momentumAnnealing(1 - momentum, gamma));
     }
 
     /**
@@ -254,7 +255,7 @@ public final class LibrarySchedules {
      * @return the schedule
      */
     public static DecaySchedule mmengineSwa(long interval) {
-        return every(interval, 1, new ArithmeticMean(), Mode.UPDATE);
+        return everyCountingUpdates(interval, 1, new ArithmeticMean());
     }
 
     /**
@@ -265,7 +266,7 @@ public final class LibrarySchedules {
      * @return the schedule
      */
     public static DecaySchedule ultralytics(double decay, double tau) {
-        return new ExponentialWarmup(decay, tau);
+        return Decays.exponential(decay, tau);
     }
 
     /**
@@ -284,7 +285,7 @@ public final class LibrarySchedules {
         }
         Arguments.requireCount("warmupIters", warmupIters);
         long steps = Math.max(1, warmupIters - 1);
-        return new Shifted(-1, new LinearWarmup(1 - momentumWarmup, 1 - momentum, steps));
+        return Decays.linear(1 - momentumWarmup, 1 - momentum, steps).shifted(-1);
     }
 
     /**
@@ -310,11 +311,11 @@ public final class LibrarySchedules {
      */
     public static DecaySchedule tensorflowAddons(
             double averageDecay, long startStep, boolean dynamicDecay) {
-        return new CopyFirst(
-                startStep,
+        DecaySchedule decay =
                 dynamicDecay
-                        ? new Shifted(-1, new RatioWarmup(averageDecay))
-                        : new ConstantDecay(averageDecay));
+                        ? Decays.ratio(averageDecay).shifted(-1)
+                        : new ConstantDecay(averageDecay);
+        return decay.copyFirst(startStep);
     }
 
     /**
@@ -324,7 +325,7 @@ public final class LibrarySchedules {
      * @return the schedule
      */
     public static DecaySchedule axlearnBiasCorrection(double decay) {
-        return new BiasCorrectedDecay(decay);
+        return Decays.biasCorrected(decay);
     }
 
     /**
@@ -336,9 +337,9 @@ public final class LibrarySchedules {
      * @return the schedule
      */
     public static DecaySchedule axlearn(double decay, long warmupSteps, long stepOffset) {
-        return new CopyFirst(
-                stepOffset,
-                Piecewise.of(warmupSteps, new ArithmeticMean(), new ConstantDecay(decay)));
+        return new ArithmeticMean()
+                .until(warmupSteps, new ConstantDecay(decay))
+                .copyFirst(stepOffset);
     }
 
     /**
@@ -352,9 +353,8 @@ public final class LibrarySchedules {
     public static DecaySchedule fairseq(double emaDecay, long emaStartUpdate, long emaUpdateFreq) {
         Arguments.requireNotNegative("emaStartUpdate", emaStartUpdate);
         DecaySchedule decay = new ConstantDecay(emaDecay);
-        DecaySchedule delayed =
-                emaStartUpdate == 0 ? decay : new CopyFirst(emaStartUpdate - 1, decay);
-        return every(emaUpdateFreq, emaUpdateFreq, delayed, Mode.STEP);
+        DecaySchedule delayed = emaStartUpdate == 0 ? decay : decay.copyFirst(emaStartUpdate - 1);
+        return every(emaUpdateFreq, emaUpdateFreq, delayed);
     }
 
     /**
@@ -373,7 +373,7 @@ public final class LibrarySchedules {
         long start = updateStartingAtStep == null ? 0 : updateStartingAtStep;
         Arguments.requireNotNegative("updateStartingAtStep", start);
         long first = -Math.floorDiv(-start, updateEveryNSteps) * updateEveryNSteps + 1;
-        return every(updateEveryNSteps, first, torchEma(decay), Mode.UPDATE);
+        return everyCountingUpdates(updateEveryNSteps, first, torchEma(decay));
     }
 
     /**
@@ -384,7 +384,7 @@ public final class LibrarySchedules {
      * @return the schedule
      */
     public static DecaySchedule nemo(double decay, long everyNSteps) {
-        return every(everyNSteps, 1, new ConstantDecay(decay), Mode.STEP);
+        return every(everyNSteps, 1, new ConstantDecay(decay));
     }
 
     /**
@@ -394,7 +394,7 @@ public final class LibrarySchedules {
      * @return the schedule
      */
     public static DecaySchedule keras(double emaMomentum) {
-        return new CopyFirst(1, new ConstantDecay(emaMomentum));
+        return torchEma(emaMomentum);
     }
 
     /**
@@ -421,12 +421,11 @@ public final class LibrarySchedules {
             double halfLifeFraction, long startStep, long stepBias, long updateEveryNSteps) {
         Arguments.requireNotNegative("startStep", startStep);
         Arguments.requireNotNegative("stepBias", stepBias);
-        DecaySchedule rampUp = new HalfLifeRampUp(Double.POSITIVE_INFINITY, halfLifeFraction);
-        return every(
+        DecaySchedule rampUp = Decays.halfLifeRampUp(Double.POSITIVE_INFINITY, halfLifeFraction);
+        return everyCountingUpdates(
                 updateEveryNSteps,
                 startStep + updateEveryNSteps,
-                stepBias == 0 ? rampUp : new Shifted(stepBias, rampUp),
-                Mode.UPDATE);
+                stepBias == 0 ? rampUp : rampUp.shifted(stepBias));
     }
 
     /**
@@ -450,19 +449,24 @@ public final class LibrarySchedules {
                 switch (warmup) {
                     case NONE -> new ConstantDecay(momentum);
                     case CONSTANT ->
-                            Piecewise.of(
-                                    warmupIters,
-                                    new ConstantDecay(from),
-                                    new ConstantDecay(momentum));
-                    case LINEAR -> new LinearWarmup(from, momentum, warmupIters);
-                    case EXP -> new GeometricWarmup(from, momentum, warmupIters);
+                            new ConstantDecay(from).until(warmupIters, new ConstantDecay(momentum));
+                    case LINEAR -> Decays.linear(from, momentum, warmupIters);
+                    case EXP -> Decays.geometric(from, momentum, warmupIters);
                 };
-        return every(updateInterval, updateInterval, new Shifted(-1, schedule), Mode.STEP);
+        return every(updateInterval, updateInterval, schedule.shifted(-1));
     }
 
-    private static DecaySchedule every(long every, long first, DecaySchedule schedule, Mode mode) {
+    /** Updates at some steps, without compensation. */
+    private static DecaySchedule every(long every, long first, DecaySchedule schedule) {
         return every == 1 && first == 1
                 ? schedule
-                : new Every(new StepInterval(every, first), schedule, mode);
+                : schedule.everyUncompensated(new StepInterval(every, first));
+    }
+
+    private static DecaySchedule everyCountingUpdates(
+            long every, long first, DecaySchedule schedule) {
+        return every == 1 && first == 1
+                ? schedule
+                : schedule.everyCountingUpdates(new StepInterval(every, first));
     }
 }

@@ -3,13 +3,14 @@ package dev.penumbra.ema.schedule;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import dev.penumbra.ema.schedule.LibrarySchedules.SemaWarmup;
+import dev.penumbra.ema.library.LibrarySchedules;
+import dev.penumbra.ema.library.LibrarySchedules.SemaWarmup;
 import java.util.Locale;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Translates the recorded cases of other libraries: their parameters, their counts. */
-final class PeerCases {
+final class LibraryCases {
 
     /** A schedule of ours and the step of ours that the case is about. */
     record Question(DecaySchedule schedule, long step) {}
@@ -31,13 +32,13 @@ final class PeerCases {
 
     private final JsonObject params;
 
-    private PeerCases(JsonObject params) {
+    private LibraryCases(JsonObject params) {
         this.params = params;
     }
 
     /** Null for cases that are no decay: conversions, learning rates and overwrites. */
     static @Nullable Question question(JsonObject peer) {
-        PeerCases c = new PeerCases(peer.getAsJsonObject("params"));
+        LibraryCases c = new LibraryCases(peer.getAsJsonObject("params"));
         String impl = peer.get("impl").getAsString();
         JsonElement step = peer.get("step");
         if (impl.equals("timm.ModelEmaV3.get_decay") && step.isJsonNull()) {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.schedule;
 
-/** Arithmetic with shares that keeps the digits of the small ones. */
-final class Shares {
+import dev.penumbra.internal.Arguments;
 
-    private Shares() {}
+/** Arithmetic with decays, weights and steps that keeps the digits of small weights. */
+final class WeightMath {
+
+    private WeightMath() {}
 
     /** {@code 1 - exp(log)} for a logarithm of at most 0; never the negative zero. */
     static double complementOfExp(double log) {
@@ -28,5 +30,14 @@ final class Shares {
             return Long.MAX_VALUE;
         }
         return Math.max(0, sum);
+    }
+
+    /** Requires that there are steps after the first one up to the last one. */
+    static void requireRange(long from, long to) {
+        Arguments.requireNotNegative("from", from);
+        if (to <= from) {
+            throw new IllegalArgumentException(
+                    "to must be above from, got from=" + from + " and to=" + to);
+        }
     }
 }

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.penumbra.ema.schedule;
+package dev.penumbra.ema.library;
 
 import static dev.penumbra.ema.schedule.Rejections.assertRejected;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import dev.penumbra.ema.schedule.Every.Mode;
-import dev.penumbra.ema.schedule.LibrarySchedules.SemaWarmup;
+import dev.penumbra.ema.library.LibrarySchedules.SemaWarmup;
+import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.schedule.DecaySchedule;
+import dev.penumbra.ema.schedule.Decays;
+import dev.penumbra.ema.schedule.PowerFunction;
+import dev.penumbra.ema.schedule.StepInterval;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -149,14 +153,15 @@ final class LibrarySchedulesTest {
         assertEquals(
                 ConstantDecay.ofHalfLife(250), LibrarySchedules.edm2Traditional(0.5, null, 2000));
         assertEquals(
-                new HalfLifeRampUp(250, 0.09), LibrarySchedules.edm2Traditional(0.5, 0.09, 2000));
+                Decays.halfLifeRampUp(250, 0.09),
+                LibrarySchedules.edm2Traditional(0.5, 0.09, 2000));
     }
 
     @Test
     void updateEveryStep_isNotWrapped() {
         assertEquals(new ConstantDecay(0.9), LibrarySchedules.nemo(0.9, 1));
         assertEquals(
-                new Every(new StepInterval(2, 1), new ConstantDecay(0.9), Mode.STEP),
+                new ConstantDecay(0.9).everyUncompensated(new StepInterval(2, 1)),
                 LibrarySchedules.nemo(0.9, 2));
     }
 
