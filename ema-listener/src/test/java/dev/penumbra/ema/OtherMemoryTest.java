@@ -111,19 +111,19 @@ final class OtherMemoryTest {
     @ParameterizedTest(name = "{0}, {1} averages, groups {2}")
     @MethodSource("settings")
     void averages_followTheWeights(Arithmetic arithmetic, int count, boolean grouped) {
-        run(config(arithmetic, count, grouped), 150, SIZES);
+        run(config(arithmetic, count, grouped), 40, SIZES);
     }
 
     /** Arrays that are moved in pieces. */
     @ParameterizedTest
     @EnumSource
     void averagesOfLargeWeights_followThem(Arithmetic arithmetic) {
-        run(config(arithmetic, 3, false), 12, 5, 1_200_001);
+        run(config(arithmetic, 3, false), 6, 5, 1_200_001);
     }
 
     @Test
     void writeBack_followsTheWeights() {
-        run(EmaConfig.lookahead(3, 0.5), 150, SIZES);
+        run(EmaConfig.lookahead(3, 0.5), 60, SIZES);
     }
 
     private static void run(EmaConfig config, int steps, int... sizes) {

@@ -14,6 +14,7 @@ import dev.penumbra.training.OptimizerSteps;
 import dev.penumbra.training.StepObserver;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -68,7 +69,7 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
     private @Nullable Termination termination;
     private final StepObserver steps = new Steps();
     private boolean terminated;
-    private @Nullable Trainer trainer;
+    private WeakReference<Trainer> trainer = new WeakReference<>(null);
     private boolean bestKnown;
     private long step;
     private long epoch;
@@ -100,7 +101,12 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
 
     @Override
     public void onTrainingBegin(Trainer trainer) {
-        this.trainer = trainer;
+        if (OptimizerSteps.of(trainer).has(steps)) {
+            stopListening();
+            throw new IllegalStateException(
+                    "The CheckpointListener must be in the TrainingConfig once, got it twice");
+        }
+        this.trainer = new WeakReference<>(trainer);
         OptimizerSteps.of(trainer).add(steps);
         if (terminating && termination == null) {
             termination = Termination.listen();
@@ -118,6 +124,7 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
      * @throws IOException if the checkpoint cannot be read or the folder cannot be written
      */
     public Progress resume(Trainer trainer) throws IOException {
+        requireParts(trainer);
         folder.open();
         Checkpoint newest = NewestCheckpoint.of(folder);
         if (newest == null) {
@@ -137,9 +144,20 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
      * @throws IOException if it cannot be read or the folder cannot be written
      */
     public Progress resume(Trainer trainer, Checkpoint checkpoint) throws IOException {
+        requireParts(trainer);
         folder.open();
         checkpoint.verify();
         return restore(trainer, checkpoint);
+    }
+
+    /** What was forgotten in the configuration is told at once. */
+    private void requireParts(Trainer trainer) {
+        if (!OptimizerSteps.of(trainer).has(steps)) {
+            throw new IllegalStateException(
+                    "The CheckpointListener must be part of the training: add it to the"
+                            + " TrainingConfig before newTrainer");
+        }
+        trainingParts.values().forEach(part -> part.requireIn(trainer));
     }
 
     private Progress restore(Trainer trainer, Checkpoint checkpoint) throws IOException {
@@ -199,6 +217,13 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
 
     /** What happens around each step. */
     private final class Steps implements StepObserver {
+
+        @Override
+        public void checkStep(Trainer trainer) {
+            if (step == 0) {
+                requireParts(trainer);
+            }
+        }
 
         @Override
         public void afterStep(Trainer trainer) {
@@ -280,7 +305,7 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
     }
 
     private void save(Map<String, Float> scores) throws IOException {
-        Trainer current = trainer;
+        Trainer current = trainer.get();
         if (current == null) {
             throw new IllegalStateException(
                     "No trainer is open: add the listener to a TrainingConfig before newTrainer");
@@ -346,18 +371,26 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
 
     @Override
     public void onTrainingEnd(Trainer trainer) {
-        this.trainer = null;
         OptimizerSteps.of(trainer).remove(steps);
+        if (this.trainer.get() != trainer) {
+            return; // The end of another trainer, or of one that is closed again.
+        }
+        this.trainer = new WeakReference<>(null);
+        stopListening();
+        try {
+            saver.await();
+            folder.close(); // Another training may write to it now.
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private void stopListening() {
         Termination listening = termination;
         if (listening != null) {
             termination = null;
             listening.close();
             terminated = listening.isRequested();
-        }
-        try {
-            saver.await();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
         }
     }
 
