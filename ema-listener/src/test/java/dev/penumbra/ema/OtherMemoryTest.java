@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -27,7 +28,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * DJL's {@code NDArray.set} gives an array other memory, and the garbage collector frees the former
  * one. The averages equal those of a model whose weights are written in place, bit for bit, while a
- * collector that never rests frees memory and others take it.
+ * collector that hardly rests frees memory and others take it.
  */
 final class OtherMemoryTest {
 
@@ -54,6 +55,7 @@ final class OtherMemoryTest {
                                 if (others.size() > 20_000) {
                                     others.clear();
                                 }
+                                LockSupport.parkNanos(1_000_000);
                             }
                         });
         churn.setDaemon(true);

@@ -268,7 +268,8 @@ final class ParameterFileTest {
     void hostileLengths_areRefusedBeforeMemoryIsTaken() throws Exception {
         int name = indexOf(saved, "weight");
         int shape = indexOf(saved, "FLOAT32", name) + 7;
-        int inputs = name - 5 - 28 - 4;
+        // Back over the beginning of the record, what Linear keeps, a flag and a shape.
+        int inputs = name - 5 - 18 - 17 - 1 - 28 - 4;
         assertEquals(1, ByteBuffer.wrap(saved).getInt(inputs));
         String at = "at parameter '01Linear_weight': ";
         assertRefused("the file ends in parameter '01Linear_weight'", withMost(inputs));
