@@ -3,6 +3,7 @@ package dev.penumbra.ema;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import dev.penumbra.ema.schedule.StepWeights;
 import dev.penumbra.torch.ForeachOps;
 import dev.penumbra.torch.TensorList;
 import java.util.ArrayList;
@@ -167,6 +168,14 @@ final class AveragedGroup implements AutoCloseable {
                             listOf(from),
                             errors.isEmpty() ? null : listOf(errors),
                             targets.size()));
+        }
+    }
+
+    /** Checks that nothing is closed. */
+    void requireOpen() {
+        online.requireOpen();
+        for (TensorList average : whole) {
+            average.requireOpen();
         }
     }
 

@@ -4,11 +4,13 @@ package dev.penumbra.ema;
 import ai.djl.Model;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
+import dev.penumbra.ema.schedule.DecaySchedule;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The parameters of a model, the arrays of all their averages and the native lists of both, which
@@ -87,6 +89,13 @@ final class AveragedParameters {
         return engine;
     }
 
+    /** The schedule of each parameter's group, null where it follows the rule of the average. */
+    List<@Nullable DecaySchedule> schedules() {
+        List<@Nullable DecaySchedule> schedules = new ArrayList<>(tracked.size());
+        tracked.forEach(each -> schedules.add(each.schedule()));
+        return schedules;
+    }
+
     /** Tells whether a parameter was cleared and initialized again since the lists were made. */
     boolean isInitializedAgain() {
         return !engine.initializedAgain().isEmpty();
@@ -107,6 +116,12 @@ final class AveragedParameters {
             }
         }
         return begun;
+    }
+
+    /** Takes the values that all parameters have. */
+    void startAgain() {
+        current();
+        sets.forEach(set -> set.startAgain(tracked));
     }
 
     /** The parameters, by identity. */

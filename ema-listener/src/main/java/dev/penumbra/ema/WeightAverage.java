@@ -10,7 +10,6 @@ import ai.djl.training.dataset.Dataset;
 import ai.djl.translate.TranslateException;
 import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.AveragingRule;
-import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.state.StateCheck;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -46,7 +45,7 @@ public final class WeightAverage {
     void restart() {
         started = false;
         weight = 1;
-        decay = rule() instanceof DecaySchedule schedule ? schedule.decayAt(0) : 0;
+        decay = rule().decayOf(0, weight);
         movedAt = 0;
         recomputedAt = 0;
     }
@@ -56,7 +55,7 @@ public final class WeightAverage {
         started = true;
         movedAt = atStep;
         weight = byWeight;
-        decay = rule() instanceof DecaySchedule schedule ? schedule.decayAt(atStep) : 1 - byWeight;
+        decay = rule().decayOf(atStep, byWeight);
     }
 
     /**

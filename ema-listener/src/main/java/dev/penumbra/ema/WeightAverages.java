@@ -9,8 +9,9 @@ import ai.djl.translate.TranslateException;
 import dev.penumbra.checkpoint.ScoreOrder;
 import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.AveragingRule;
-import dev.penumbra.ema.schedule.DecaySchedule;
+import dev.penumbra.ema.schedule.GradientNorms;
 import dev.penumbra.ema.schedule.StepInterval;
+import dev.penumbra.ema.schedule.StepWeights;
 import dev.penumbra.state.Stateful;
 import java.io.IOException;
 import java.util.BitSet;
@@ -75,7 +76,7 @@ public final class WeightAverages implements AutoCloseable {
         this.config = config;
         this.memory = memory;
         rules = List.copyOf(config.rules().values());
-        needsGradients = !rules.stream().allMatch(DecaySchedule.class::isInstance);
+        needsGradients = rules.stream().anyMatch(AveragingRule::needsGradients);
         if (config.treatments().statistics() == Treatment.RECOMPUTE) {
             RunningStatistics.requireIn(model.getBlock());
         }
@@ -88,15 +89,7 @@ public final class WeightAverages implements AutoCloseable {
         if (statistics != null) {
             list.forEach(average -> statistics.restore(average, parameters.set()));
         }
-        boolean checked = config.nonFinite() != NonFinite.OFF;
-        String culprit = checked ? parameters.engine().firstNonFiniteStart() : null;
-        if (culprit != null) {
-            throw new IllegalStateException(
-                    "'"
-                            + culprit
-                            + "' must be finite for an average to start, got an infinite value or"
-                            + " NaN");
-        }
+        requireFiniteStart();
     }
 
     /**
@@ -136,7 +129,7 @@ public final class WeightAverages implements AutoCloseable {
     public void observeGradients() {
         if (needsGradients) {
             requireUsable();
-            gradientNorms = GradientNorms.read(parameters.current());
+            gradientNorms = GradientReader.read(parameters.current());
         }
     }
 
@@ -156,20 +149,19 @@ public final class WeightAverages implements AutoCloseable {
     }
 
     private void updateAll() {
-        List<TrackedParameter> tracked = parameters.current();
+        AverageEngine engine = parameters.engine();
         StepWeights[] weights = new StepWeights[rules.size()];
         BitSet active = new BitSet(weights.length);
-        boolean grouped = !config.groups().isEmpty();
         boolean finite = true;
         for (int i = 0; i < weights.length; i++) {
-            weights[i] = StepWeights.of(rules.get(i), step + 1, tracked, grouped, gradientNorms);
+            weights[i] = weightsOf(rules.get(i));
             active.set(i, weights[i].isActive());
             finite &= weights[i].isFinite();
         }
         if (!active.isEmpty()) {
-            String culprit = finite ? nonFinite() : "gradients";
+            String culprit = finite ? nonFinite(engine) : "gradients";
             if (culprit == null) {
-                move(weights, active);
+                move(engine, weights, active);
             } else {
                 refuse(culprit);
             }
@@ -178,25 +170,28 @@ public final class WeightAverages implements AutoCloseable {
         step++;
         StepInterval writeBack = config.writeBack();
         if (writeBack != null && writeBack.includes(step) && main().isStarted()) {
-            parameters.engine().writeBack(0);
+            engine.writeBack(0);
         }
     }
 
-    private void move(StepWeights[] weights, BitSet active) {
+    private StepWeights weightsOf(AveragingRule rule) {
+        StepWeights weights = rule.weightsAt(step + 1, gradientNorms);
+        return config.groups().isEmpty() ? weights : weights.with(step + 1, parameters.schedules());
+    }
+
+    private void move(AverageEngine engine, StepWeights[] weights, BitSet active) {
         // Carried errors are not lost, and what float64 loses is too little to matter.
         if ((step + 1) % STALL_CHECK_STEPS == 0
                 && config.arithmetic() != Arithmetic.COMPENSATED
                 && config.precision() != Precision.FLOAT64) {
-            active.stream().forEach(i -> warnIfStalled(i, weights[i].common()));
+            active.stream().forEach(i -> warnIfStalled(engine, i, weights[i].common()));
         }
-        parameters.engine().update(weights, active);
+        engine.update(weights, active);
         active.stream().forEach(i -> list.get(i).moved(step + 1, weights[i].common()));
     }
 
-    private void warnIfStalled(int index, double weight) {
-        if (!stalled.get(index)
-                && weight > 0
-                && parameters.engine().stalledShare(index, weight) > STALLED) {
+    private void warnIfStalled(AverageEngine engine, int index, double weight) {
+        if (!stalled.get(index) && weight > 0 && engine.stalledShare(index, weight) > STALLED) {
             stalled.set(index);
             logger.warn(
                     "The average '{}' hardly moves any more at step {}: at a weight of {} most moves"
@@ -208,8 +203,8 @@ public final class WeightAverages implements AutoCloseable {
         }
     }
 
-    private @Nullable String nonFinite() {
-        return config.nonFinite() == NonFinite.OFF ? null : parameters.engine().firstNonFinite();
+    private @Nullable String nonFinite(AverageEngine engine) {
+        return config.nonFinite() == NonFinite.OFF ? null : engine.firstNonFinite();
     }
 
     private void refuse(String culprit) {
@@ -230,6 +225,30 @@ public final class WeightAverages implements AutoCloseable {
         setSteps(0, 0);
         list.forEach(WeightAverage::restart);
         stalled.clear();
+    }
+
+    /** Takes the weights as they are as the start, before any step has been averaged. */
+    @SuppressWarnings("try") // the change only has to end
+    void startAgain(@Nullable InitialStatistics statistics) {
+        try (WeightsMemory.Use change = memory.change()) {
+            parameters.startAgain();
+            if (statistics != null) {
+                list.forEach(average -> statistics.restore(average, parameters.set()));
+            }
+            requireFiniteStart();
+        }
+    }
+
+    private void requireFiniteStart() {
+        boolean checked = config.nonFinite() != NonFinite.OFF;
+        String culprit = checked ? parameters.engine().firstNonFiniteStart() : null;
+        if (culprit != null) {
+            throw new IllegalStateException(
+                    "'"
+                            + culprit
+                            + "' must be finite for an average to start, got an infinite value or"
+                            + " NaN");
+        }
     }
 
     WeightsMemory memory() {

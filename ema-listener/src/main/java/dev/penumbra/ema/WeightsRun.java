@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Parameter;
 import dev.penumbra.ema.ModelWeights.Entry;
+import dev.penumbra.internal.GradientRecording;
 import dev.penumbra.torch.ForeachOps;
 import dev.penumbra.torch.ScriptBlocks;
 import dev.penumbra.torch.TensorList;
@@ -47,10 +48,20 @@ final class WeightsRun {
             missed.removeAll(unasked);
             missed.removeIf(parameter -> equalsOwn(values, parameter));
             if (missed.isEmpty()) {
-                return outputs;
+                return training ? outputs : recordable(outputs);
             }
             unasked.addAll(missed);
         }
+    }
+
+    /** DJL runs TorchScript in inference mode, and what comes out of it cannot be recorded. */
+    private NDList recordable(NDList outputs) {
+        if (!GradientRecording.isOn() || ScriptBlocks.in(model.getBlock()).isEmpty()) {
+            return outputs;
+        }
+        NDList copies = new NDList();
+        outputs.forEach(output -> copies.add(output.duplicate()));
+        return copies;
     }
 
     /** TorchScript blocks ask no store: they are given the other values as their tensors. */

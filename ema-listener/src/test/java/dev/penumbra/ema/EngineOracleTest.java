@@ -12,8 +12,8 @@ import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.ArithmeticMean;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.schedule.CopyFirst;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.Delayed;
 import dev.penumbra.ema.schedule.Every;
 import dev.penumbra.ema.schedule.InversePowerWarmup;
 import dev.penumbra.ema.schedule.StartAfter;
@@ -47,7 +47,7 @@ final class EngineOracleTest {
                     new ArithmeticMean(),
                     new StartAfter(3, new ConstantDecay(0.999)),
                     Every.of(2, new ConstantDecay(0.75)),
-                    new Delayed(2, new ConstantDecay(0.99)),
+                    new CopyFirst(2, new ConstantDecay(0.99)),
                     new InversePowerWarmup(0.9999),
                     new StopAfter(4, new ConstantDecay(0.5)),
                     new ConstantDecay(0));

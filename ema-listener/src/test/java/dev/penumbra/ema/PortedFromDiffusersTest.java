@@ -19,7 +19,7 @@ import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.PeerSchedules;
+import dev.penumbra.ema.schedule.LibrarySchedules;
 import dev.penumbra.ema.schedule.StopAfter;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -54,7 +54,7 @@ final class PortedFromDiffusersTest {
 
     /** The settings of diffusers, in its arithmetic or in ours. */
     private static EmaConfig diffusers(double decay, Arithmetic arithmetic) {
-        return EmaConfig.of(PeerSchedules.diffusers(decay, 0, 0, false, 1, 2.0 / 3)).toBuilder()
+        return EmaConfig.of(LibrarySchedules.diffusers(decay, 0, 0, false, 1, 2.0 / 3)).toBuilder()
                 .optArithmetic(arithmetic)
                 .build();
     }
@@ -198,7 +198,7 @@ final class PortedFromDiffusersTest {
     /** timm: what runs the average follows each of its updates; a decay of 0 shows the model. */
     @Test
     void evaluationOfTheAverage_followsTheUpdates() {
-        DecaySchedule schedule = PeerSchedules.timm(0, 0, 0, false, 1, 2.0 / 3);
+        DecaySchedule schedule = LibrarySchedules.timm(0, 0, 0, false, 1, 2.0 / 3);
         try (WeightAverages averages = WeightAverages.of(model, EmaConfig.of(schedule));
                 NDManager scope = model.getNDManager().newSubManager()) {
             WeightAverage average = averages.main();
@@ -218,7 +218,7 @@ final class PortedFromDiffusersTest {
     /** pytorch_ema test_val_error: around the optimum the average is nearer than any iterate. */
     @Test
     void averageOfSwingingWeights_hasTheSmallerLoss() {
-        try (SmallAverage average = new SmallAverage(PeerSchedules.pytorchEma(0.99, true), 5)) {
+        try (SmallAverage average = new SmallAverage(LibrarySchedules.pytorchEma(0.99, true), 5)) {
             for (int i = 0; i < 500; i++) {
                 average.step(i % 2 == 0 ? 4 : 2);
             }
@@ -232,7 +232,7 @@ final class PortedFromDiffusersTest {
     @ParameterizedTest
     @ValueSource(doubles = {0.995, 0.9, 0})
     void swap_showsTheAverageAndRestores(double decay) {
-        EmaConfig config = EmaConfig.of(PeerSchedules.pytorchEma(decay, false));
+        EmaConfig config = EmaConfig.of(LibrarySchedules.pytorchEma(decay, false));
         try (WeightAverages averages = WeightAverages.of(model, config)) {
             WeightAverage average = averages.main();
             Weights.move(model, 2);
@@ -254,7 +254,7 @@ final class PortedFromDiffusersTest {
                 "decay must be in [0, 1), got 1.0",
                 assertThrows(
                                 IllegalArgumentException.class,
-                                () -> PeerSchedules.pytorchEma(1, false))
+                                () -> LibrarySchedules.pytorchEma(1, false))
                         .getMessage());
         DecaySchedule never = new StopAfter(0, new ConstantDecay(0));
         try (WeightAverages averages = WeightAverages.of(model, EmaConfig.of(never))) {
@@ -271,7 +271,7 @@ final class PortedFromDiffusersTest {
     @ValueSource(doubles = {0.995, 0.9, 0.5})
     void oneUpdate_isOneMinusTheDecay(double decay) {
         try (SmallAverage average =
-                new SmallAverage(PeerSchedules.pytorchEma(decay, false), 0, 0, 0)) {
+                new SmallAverage(LibrarySchedules.pytorchEma(decay, false), 0, 0, 0)) {
             float expected = (float) (1 - decay);
             assertArrayEquals(new float[] {expected, expected, expected}, average.step(1, 1, 1));
             assertArrayEquals(new float[] {1, 1, 1}, average.online());
@@ -304,7 +304,7 @@ final class PortedFromDiffusersTest {
     void untrainedParameters_areCopied() {
         Parameter bias = model.getBlock().getParameters().get("05Linear_bias");
         bias.freeze(true);
-        EmaConfig config = EmaConfig.of(PeerSchedules.pytorchEma(0.9, true));
+        EmaConfig config = EmaConfig.of(LibrarySchedules.pytorchEma(0.9, true));
         try (WeightAverages averages = WeightAverages.of(model, config)) {
             WeightAverage average = averages.main();
             Weights.move(model, 2);

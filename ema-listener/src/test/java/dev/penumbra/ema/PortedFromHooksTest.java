@@ -22,10 +22,10 @@ import ai.djl.training.loss.Loss;
 import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.schedule.CopyFirst;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.Delayed;
 import dev.penumbra.ema.schedule.Every;
-import dev.penumbra.ema.schedule.PeerSchedules;
+import dev.penumbra.ema.schedule.LibrarySchedules;
 import dev.penumbra.ema.schedule.StepInterval;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -89,7 +89,7 @@ final class PortedFromHooksTest {
     @ParameterizedTest
     @CsvSource({"1000, 1, 0.9993070929904525", "100, 10, 0.9330329915368074"})
     void halfLife_setsTheDecay(double halfLife, long interval, double decay) {
-        DecaySchedule peer = PeerSchedules.composer(halfLife, interval, 0);
+        DecaySchedule peer = LibrarySchedules.composer(halfLife, interval, 0);
         DecaySchedule own = Every.of(interval, ConstantDecay.ofHalfLife(halfLife));
         assertEquals(decay, peer.decayAt(10 * interval), 1e-15);
         assertEquals(decay, own.decayAt(10 * interval), 1e-15);
@@ -130,7 +130,8 @@ final class PortedFromHooksTest {
     @ParameterizedTest
     @CsvSource({"-0.1, -0.1", "1.5, 1.5", "NaN, NaN"})
     void decay_outOfRange(double decay, String text) {
-        assertRejected("decay must be in [0, 1), got " + text, () -> PeerSchedules.nemo(decay, 1));
+        assertRejected(
+                "decay must be in [0, 1), got " + text, () -> LibrarySchedules.nemo(decay, 1));
     }
 
     private static void assertRejected(String message, Executable call) {
@@ -140,7 +141,7 @@ final class PortedFromHooksTest {
     /** NeMo's average every second step, which begins with the first and is not compensated. */
     @Test
     void everySecondStep_fromTheStart() {
-        try (SmallAverage average = new SmallAverage(PeerSchedules.nemo(0.9, 2), 0)) {
+        try (SmallAverage average = new SmallAverage(LibrarySchedules.nemo(0.9, 2), 0)) {
             double[] expected = {0.1, 0.1, 0.39, 0.39, 0.851};
             for (int step = 1; step <= 5; step++) {
                 assertEquals(expected[step - 1], average.step(step)[0], ROUNDING);
@@ -156,7 +157,7 @@ final class PortedFromHooksTest {
         Map<String, float[]> previous = new LinkedHashMap<>();
         EmaTrainingListener ema =
                 EmaTrainingListener.builder()
-                        .setSchedule(PeerSchedules.nemo(0.75, 1))
+                        .setSchedule(LibrarySchedules.nemo(0.75, 1))
                         .optArithmetic(Arithmetic.SUBTRACTION)
                         .optAfterStep(averages -> assertFollows(previous, averages))
                         .build();
@@ -205,8 +206,9 @@ final class PortedFromHooksTest {
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3})
     void averagedModels_followTheirRecurrences(long interval) {
-        try (SmallAverage mean = new SmallAverage(PeerSchedules.mmengineSwa(interval), -9);
-                SmallAverage ema = new SmallAverage(PeerSchedules.mmengineEma(0.1, interval), -9)) {
+        try (SmallAverage mean = new SmallAverage(LibrarySchedules.mmengineSwa(interval), -9);
+                SmallAverage ema =
+                        new SmallAverage(LibrarySchedules.mmengineEma(0.1, interval), -9)) {
             double sum = 0;
             double exponential = 0;
             int count = 0;
@@ -226,7 +228,7 @@ final class PortedFromHooksTest {
     /** mmengine's annealing tests, whose weights never change, made real. */
     @Test
     void annealing_slowsDown() {
-        DecaySchedule schedule = PeerSchedules.mmengineAnnealing(0.02, 10, 1);
+        DecaySchedule schedule = LibrarySchedules.mmengineAnnealing(0.02, 10, 1);
         try (SmallAverage average = new SmallAverage(schedule, 1)) {
             double expected = 0;
             for (int step = 0; step < 600; step++) {
@@ -241,11 +243,12 @@ final class PortedFromHooksTest {
     /** mmengine's arguments out of range. */
     @Test
     void momentum_outOfRange() {
-        assertRejected("decay must be in [0, 1), got -4.0", () -> PeerSchedules.mmengineEma(5, 1));
+        assertRejected(
+                "decay must be in [0, 1), got -4.0", () -> LibrarySchedules.mmengineEma(5, 1));
         assertRejected(
                 "gamma must be finite and above 0, got -1.0",
-                () -> PeerSchedules.mmengineAnnealing(0.0002, -1, 1));
-        assertRejected("every must be at least 1, got 0", () -> PeerSchedules.mmengineSwa(0));
+                () -> LibrarySchedules.mmengineAnnealing(0.0002, -1, 1));
+        assertRejected("every must be at least 1, got 0", () -> LibrarySchedules.mmengineSwa(0));
     }
 
     /** mmengine EMAHook: the source at the first step, all steps of two epochs, exact swaps. */
@@ -253,7 +256,9 @@ final class PortedFromHooksTest {
     void hooks_countStepsAndSwapExactly() throws Exception {
         List<EmaTrainingListener> hooks = new ArrayList<>();
         for (double momentum : new double[] {0.0002, 0.1, 0.5, 0.9}) {
-            hooks.add(EmaTrainingListener.of(EmaConfig.of(PeerSchedules.mmengineEma(momentum, 1))));
+            hooks.add(
+                    EmaTrainingListener.of(
+                            EmaConfig.of(LibrarySchedules.mmengineEma(momentum, 1))));
         }
         try (Model model = TestModels.convolutional(true);
                 Trainer trainer = trainer(model, hooks.toArray(new EmaTrainingListener[0]))) {
@@ -286,7 +291,7 @@ final class PortedFromHooksTest {
     /** mmengine EMAHook begin_iter: the average equals the model until it begins. */
     @Test
     void beforeTheStart_theAverageIsTheModel() {
-        DecaySchedule schedule = new Delayed(5, new ConstantDecay(0.9));
+        DecaySchedule schedule = new CopyFirst(5, new ConstantDecay(0.9));
         try (SmallAverage average = new SmallAverage(schedule, 0)) {
             for (int step = 1; step <= 8; step++) {
                 boolean equal = average.step(step)[0] == step;
@@ -302,7 +307,7 @@ final class PortedFromHooksTest {
         DecaySchedule schedule =
                 new Every(
                         new StepInterval(every),
-                        PeerSchedules.ignite(0.5, null, null),
+                        LibrarySchedules.ignite(0.5, null, null),
                         Every.Mode.STEP);
         try (SmallAverage average = new SmallAverage(schedule, 1, 1)) {
             for (int step = 0; step < 4; step++) {
@@ -324,7 +329,7 @@ final class PortedFromHooksTest {
             Parameter batches =
                     ArrayBlock.add(model, "batches", Parameter.Type.OTHER, count, false);
             EmaConfig config =
-                    EmaConfig.of(PeerSchedules.ignite(0.5, null, null)).toBuilder()
+                    EmaConfig.of(LibrarySchedules.ignite(0.5, null, null)).toBuilder()
                             .optTreatments(new Treatments(treatment, treatment, treatment))
                             .build();
             try (WeightAverages averages = WeightAverages.of(model, config)) {
@@ -342,7 +347,7 @@ final class PortedFromHooksTest {
     /** ignite's momentum warmup stays between its ends and reaches the second. */
     @Test
     void warmup_staysWithinItsBounds() {
-        DecaySchedule schedule = PeerSchedules.ignite(0.1, 0.6, 5L);
+        DecaySchedule schedule = LibrarySchedules.ignite(0.1, 0.6, 5L);
         assertEquals(0.6, schedule.weightAt(1), 1e-15);
         for (long step = 1; step < 5; step++) {
             assertTrue(schedule.weightAt(step + 1) < schedule.weightAt(step));

@@ -24,7 +24,7 @@ import dev.penumbra.ema.schedule.BiasCorrectedDecay;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.Every;
-import dev.penumbra.ema.schedule.PeerSchedules;
+import dev.penumbra.ema.schedule.LibrarySchedules;
 import dev.penumbra.ema.schedule.StepInterval;
 import dev.penumbra.torch.SafeL2Loss;
 import java.nio.ByteBuffer;
@@ -59,8 +59,8 @@ final class PortedFromKerasTest {
     @Test
     void average_replacesTheWeightsAtIntervals() {
         EmaConfig config =
-                EmaConfig.of(PeerSchedules.keras(0.9)).toBuilder()
-                        .optWriteBack(PeerSchedules.kerasOverwrites(3))
+                EmaConfig.of(LibrarySchedules.keras(0.9)).toBuilder()
+                        .optWriteBack(LibrarySchedules.kerasOverwrites(3))
                         .build();
         try (SmallAverage average = new SmallAverage(config, 3, 4)) {
             assertStep(average, -1, new float[] {2, 3}, new float[] {2, 3});
@@ -74,7 +74,7 @@ final class PortedFromKerasTest {
     @Test
     void accumulatedSteps_decayOnce() {
         float[] expected = {9, 8.9f, 8.71f, 8.439f};
-        try (SmallAverage average = new SmallAverage(PeerSchedules.keras(0.9), 10)) {
+        try (SmallAverage average = new SmallAverage(LibrarySchedules.keras(0.9), 10)) {
             for (float value : expected) {
                 assertArrayEquals(new float[] {value}, average.stepBy(-1), 10 * ROUNDING);
             }
@@ -94,7 +94,7 @@ final class PortedFromKerasTest {
     void fit_averagesAndReplaces() throws Exception {
         try (Model model = Model.newInstance("fit", "PyTorch");
                 EmaTrainingListener ema =
-                        EmaTrainingListener.of(EmaConfig.of(PeerSchedules.keras(0.9)))) {
+                        EmaTrainingListener.of(EmaConfig.of(LibrarySchedules.keras(0.9)))) {
             model.setBlock(Linear.builder().setUnits(2).optBias(false).build());
             model.getBlock().initialize(model.getNDManager(), DataType.FLOAT32, new Shape(1, 1));
             ArrayBlock.set(model.getBlock().getParameters().valueAt(0), 1, 1);
@@ -182,7 +182,7 @@ final class PortedFromKerasTest {
     void beforeTraining_theAverageRefuses() {
         try (Model model = Weights.initialized();
                 WeightAverages averages =
-                        WeightAverages.of(model, EmaConfig.of(PeerSchedules.keras(0.9)))) {
+                        WeightAverages.of(model, EmaConfig.of(LibrarySchedules.keras(0.9)))) {
             WeightAverage average = averages.main();
             assertEquals(
                     "The average has not been updated yet: train at least one step before using it",
@@ -193,7 +193,7 @@ final class PortedFromKerasTest {
     /** TFA MovingAverage test_run: steps of 0.2 at a decay of 0.5. */
     @Test
     void movingAverage_ofTwoSteps() {
-        DecaySchedule schedule = PeerSchedules.tensorflowAddons(0.5, 0, false);
+        DecaySchedule schedule = LibrarySchedules.tensorflowAddons(0.5, 0, false);
         try (SmallAverage average = new SmallAverage(schedule, 1, 2)) {
             average.stepBy(-0.2f);
             assertStep(average, -0.2f, new float[] {0.75f, 1.75f}, new float[] {0.6f, 1.6f});
@@ -203,7 +203,7 @@ final class PortedFromKerasTest {
     /** TFA test_start_step: until the first counted step the average is the weights. */
     @Test
     void movingAverage_thatStartsLater() {
-        DecaySchedule schedule = PeerSchedules.tensorflowAddons(0.5, 1, false);
+        DecaySchedule schedule = LibrarySchedules.tensorflowAddons(0.5, 1, false);
         try (SmallAverage average = new SmallAverage(schedule, 1, 2)) {
             assertStep(average, -0.1f, new float[] {0.9f, 1.9f}, new float[] {0.9f, 1.9f});
             assertStep(average, -0.1f, new float[] {0.85f, 1.85f}, new float[] {0.8f, 1.8f});
@@ -213,7 +213,7 @@ final class PortedFromKerasTest {
     /** TFA test_dynamic_decay. */
     @Test
     void movingAverage_ofDynamicDecay() {
-        DecaySchedule schedule = PeerSchedules.tensorflowAddons(0.5, 0, true);
+        DecaySchedule schedule = LibrarySchedules.tensorflowAddons(0.5, 0, true);
         try (SmallAverage average = new SmallAverage(schedule, 1, 2)) {
             average.stepBy(-0.2f);
             assertStep(average, -0.2f, new float[] {0.64f, 1.64f}, new float[] {0.6f, 1.6f});

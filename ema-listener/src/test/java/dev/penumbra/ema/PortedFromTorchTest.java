@@ -19,7 +19,7 @@ import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.ArithmeticMean;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.Every;
-import dev.penumbra.ema.schedule.PeerSchedules;
+import dev.penumbra.ema.schedule.LibrarySchedules;
 import dev.penumbra.ema.schedule.StepInterval;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -76,7 +76,7 @@ final class PortedFromTorchTest {
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void averagedModel_isTheClosedForm(boolean ema) {
-        DecaySchedule schedule = ema ? PeerSchedules.torchEma(0.9) : PeerSchedules.torchSwa();
+        DecaySchedule schedule = ema ? LibrarySchedules.torchEma(0.9) : LibrarySchedules.torchSwa();
         for (int i = 1; i <= UPDATES; i++) {
             double decay = i == 1 ? 0 : 0.9;
             assertEquals(ema ? decay : (i - 1.0) / i, schedule.decayAt(i), 1e-15);
@@ -111,7 +111,7 @@ final class PortedFromTorchTest {
     @ValueSource(booleans = {true, false})
     void averagedModelExponential_isTheRecurrence(boolean useBuffers) {
         EmaConfig config =
-                EmaConfig.of(PeerSchedules.torchEma(0.9)).toBuilder()
+                EmaConfig.of(LibrarySchedules.torchEma(0.9)).toBuilder()
                         .optTreatments(
                                 Treatments.ofStatistics(
                                         useBuffers ? Treatment.AVERAGE : Treatment.COPY))
@@ -162,7 +162,7 @@ final class PortedFromTorchTest {
         try (Model model = TestModels.convolutional(batchNorm);
                 EmaTrainingListener ema =
                         EmaTrainingListener.of(
-                                EmaConfig.of(PeerSchedules.lightning(0.75, 1, null)));
+                                EmaConfig.of(LibrarySchedules.lightning(0.75, 1, null)));
                 Trainer trainer = trainer(model, ema)) {
             ArrayDataset data = TestModels.images(trainer.getManager(), 32, 4);
             for (int epoch = 1; epoch <= 5; epoch++) {
@@ -240,7 +240,7 @@ final class PortedFromTorchTest {
     @ParameterizedTest
     @CsvSource({"5, false", "9, false", "10, true", "11, false", "14, false", "15, true"})
     void chosenSteps_areAveraged(int stepIndex, boolean updates) {
-        DecaySchedule schedule = PeerSchedules.lightning(0.75, 5, 10L);
+        DecaySchedule schedule = LibrarySchedules.lightning(0.75, 5, 10L);
         try (SmallAverage average = new SmallAverage(schedule, 1)) {
             Random random = new Random(1);
             float before = 1;

@@ -12,10 +12,11 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.schedule.CopyFirst;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.Delayed;
 import dev.penumbra.ema.schedule.InversePowerWarmup;
-import dev.penumbra.ema.schedule.PeerSchedules;
+import dev.penumbra.ema.schedule.LibrarySchedules;
+import dev.penumbra.testing.Golden;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -26,8 +27,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Averages of timm and torch, update by update, bit for bit in float32. */
 final class TrajectoriesReferenceTest {
 
-    private static final JsonObject SCALARS = Golden.read("trajectories.json").getAsJsonObject();
-    private static final JsonObject TIMM = Golden.read("timm_updates.json").getAsJsonObject();
+    private static final JsonObject SCALARS =
+            Golden.read("ema/trajectories.json").getAsJsonObject();
+    private static final JsonObject TIMM = Golden.read("ema/timm_updates.json").getAsJsonObject();
 
     /** A schedule and the way to move that give the bits of another library. */
     private record Setting(DecaySchedule schedule, Arithmetic arithmetic) {}
@@ -35,9 +37,9 @@ final class TrajectoriesReferenceTest {
     private static final Map<String, Setting> SETTINGS =
             Map.of(
                     "torch.AveragedModel swa",
-                    new Setting(PeerSchedules.torchSwa(), Arithmetic.DIVISION),
+                    new Setting(LibrarySchedules.torchSwa(), Arithmetic.DIVISION),
                     "torch.AveragedModel ema multi_avg_fn decay=0.9 (lerp)",
-                    new Setting(PeerSchedules.torchEma(0.9), Arithmetic.LERP),
+                    new Setting(LibrarySchedules.torchEma(0.9), Arithmetic.LERP),
                     "timm.ModelEmaV3 decay=0.9 no step",
                     new Setting(new ConstantDecay(0.9), Arithmetic.LERP),
                     "timm.ModelEmaV3 decay=0.9999 use_warmup step=i+1",
@@ -51,16 +53,17 @@ final class TrajectoriesReferenceTest {
                     "ema_pytorch.EMA beta=0.9999 update_after_step=2 update_every=2",
                     new Setting(emaPytorch(2, 2), Arithmetic.LERP),
                     "mmengine.MomentumAnnealingEMA momentum=0.0002 gamma=100",
-                    new Setting(PeerSchedules.mmengineAnnealing(0.0002, 100, 1), Arithmetic.LERP),
+                    new Setting(
+                            LibrarySchedules.mmengineAnnealing(0.0002, 100, 1), Arithmetic.LERP),
                     "mmengine.StochasticWeightAverage interval=2",
-                    new Setting(PeerSchedules.mmengineSwa(2), Arithmetic.DIVISION));
+                    new Setting(LibrarySchedules.mmengineSwa(2), Arithmetic.DIVISION));
 
     private static DecaySchedule diffusers(boolean warmup, double power) {
-        return PeerSchedules.diffusers(0.9999, 0, 0, warmup, 1, power);
+        return LibrarySchedules.diffusers(0.9999, 0, 0, warmup, 1, power);
     }
 
     private static DecaySchedule emaPytorch(long updateAfterStep, long updateEvery) {
-        return PeerSchedules.emaPytorch(0.9999, updateAfterStep, updateEvery, 1, 2.0 / 3, 0);
+        return LibrarySchedules.emaPytorch(0.9999, updateAfterStep, updateEvery, 1, 2.0 / 3, 0);
     }
 
     static Stream<String> scalars() {
@@ -163,7 +166,7 @@ final class TrajectoriesReferenceTest {
             double decay = settings.get("decay").getAsDouble();
             boolean stepped = !golden.getAsJsonArray("steps").get(0).isJsonNull();
             DecaySchedule schedule =
-                    stepped ? new Delayed(1, new ConstantDecay(decay)) : new ConstantDecay(decay);
+                    stepped ? new CopyFirst(1, new ConstantDecay(decay)) : new ConstantDecay(decay);
             if (settings.has("use_warmup")) {
                 boolean delayed = settings.has("update_after_step");
                 schedule =

@@ -68,8 +68,15 @@ final class ScriptTensors {
      * @param label how messages name the block
      * @return its tensors
      * @throws IllegalArgumentException if the module's tensors cannot be exchanged
+     * @throws IllegalStateException if the block is closed
      */
     static ScriptTensors prepare(PtSymbolBlock block, String label) {
+        if (!SymbolBlockAccess.isOpen(block)) {
+            throw new IllegalStateException(
+                    label
+                            + " is closed: keep the model that it was loaded with as long as the"
+                            + " block is used");
+        }
         fillParameters(block, label);
         Path directory = null;
         try {

@@ -9,7 +9,7 @@ import com.google.gson.JsonParseException;
 import com.google.gson.JsonPrimitive;
 import com.google.gson.Strictness;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.PeerSchedules;
+import dev.penumbra.ema.schedule.LibrarySchedules;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -89,7 +89,7 @@ record EmaModelConfig(long step, DecaySchedule schedule) {
         }
         try {
             return new EmaModelConfig(
-                    step, PeerSchedules.diffusers(decay, minDecay, after, warmup, gamma, power));
+                    step, LibrarySchedules.diffusers(decay, minDecay, after, warmup, gamma, power));
         } catch (IllegalArgumentException e) {
             throw failure(file, e.getMessage(), e);
         }

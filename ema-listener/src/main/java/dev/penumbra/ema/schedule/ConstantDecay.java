@@ -30,7 +30,7 @@ public record ConstantDecay(double decay) implements DecaySchedule {
      * @param size the size of the run
      * @return the schedule
      */
-    public static ConstantDecay ofHalfLife(Span span, RunSize size) {
+    public static ConstantDecay ofHalfLife(TrainingTime span, RunSize size) {
         return ofHalfLife(span.inSteps(size));
     }
 
@@ -51,7 +51,7 @@ public record ConstantDecay(double decay) implements DecaySchedule {
      * @param size the size of the run
      * @return the schedule
      */
-    public static ConstantDecay ofTimeConstant(Span span, RunSize size) {
+    public static ConstantDecay ofTimeConstant(TrainingTime span, RunSize size) {
         return ofTimeConstant(span.inSteps(size));
     }
 

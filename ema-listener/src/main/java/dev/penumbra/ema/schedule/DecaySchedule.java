@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.schedule;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * The share of the average that is kept at each step, a pure function of the step.
  *
@@ -12,7 +14,7 @@ public sealed interface DecaySchedule extends AveragingRule
                 Clamped,
                 ConstantDecay,
                 CosineSchedule,
-                Delayed,
+                CopyFirst,
                 Every,
                 ExponentialWarmup,
                 GeometricWarmup,
@@ -29,6 +31,21 @@ public sealed interface DecaySchedule extends AveragingRule
                 StartAfter,
                 StopAfter,
                 TwoStageWarmup {
+
+    @Override
+    default boolean needsGradients() {
+        return false;
+    }
+
+    @Override
+    default StepWeights weightsAt(long step, @Nullable GradientNorms norms) {
+        return StepWeights.same(weightAt(step));
+    }
+
+    @Override
+    default double decayOf(long step, double weight) {
+        return decayAt(step);
+    }
 
     /**
      * Returns the share of the average that is kept at the given step.

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.schedule;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * A decay that follows the norm of the gradient: large gradients are averaged longer.
  *
  * <p>\[ \beta = 1 - \frac{c}{\sqrt{1 + \lVert g \rVert^2}} \]
+ *
+ * <p>The formula is passed on in notes of practitioners; no paper is known that defines it.
  *
  * @param c the weight of a step without gradient, in (0, 1]
  */
@@ -13,6 +17,12 @@ public record GradientAdaptive(double c) implements AveragingRule {
     /** Checks the weight. */
     public GradientAdaptive {
         Arguments.requirePositiveShare("c", c);
+    }
+
+    @Override
+    public StepWeights weightsAt(long step, @Nullable GradientNorms norms) {
+        double total = GradientNorms.require(norms, step).total();
+        return StepWeights.same(Double.isFinite(total) ? weightFor(total) : Double.NaN);
     }
 
     /**

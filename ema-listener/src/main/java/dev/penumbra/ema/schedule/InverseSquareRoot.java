@@ -6,6 +6,8 @@ package dev.penumbra.ema.schedule;
  * it.
  *
  * <p>\[ \beta_t = 1 - 1 / \sqrt{t + 1} \]
+ *
+ * <p>The formula is passed on in notes of practitioners; no paper is known that defines it.
  */
 public record InverseSquareRoot() implements DecaySchedule {
 

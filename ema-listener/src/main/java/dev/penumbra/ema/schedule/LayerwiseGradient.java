@@ -2,13 +2,15 @@
 package dev.penumbra.ema.schedule;
 
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A decay for each layer that follows the layer's share of the gradient.
  *
  * <p>\[ \beta_l = \beta_t \exp\left(-\frac{\lVert g_l \rVert}{\sum_j \lVert g_j \rVert}\right) \]
  *
- * <p>where \(\beta_t\) is a schedule's. Without any gradient every share is 0.
+ * <p>where \(\beta_t\) is a schedule's. Without any gradient every share is 0. The formula, with a
+ * constant \(\beta_0\), is passed on in notes of practitioners; no paper is known that defines it.
  *
  * @param schedule the decay of a layer without gradient
  */
@@ -17,6 +19,14 @@ public record LayerwiseGradient(DecaySchedule schedule) implements AveragingRule
     /** Checks the schedule. */
     public LayerwiseGradient {
         Objects.requireNonNull(schedule, "schedule");
+    }
+
+    @Override
+    public StepWeights weightsAt(long step, @Nullable GradientNorms norms) {
+        GradientNorms observed = GradientNorms.require(norms, step);
+        return Double.isFinite(observed.total())
+                ? StepWeights.of(schedule.weightAt(step), weightsFor(step, observed.each()))
+                : StepWeights.same(Double.NaN);
     }
 
     /**

@@ -16,6 +16,7 @@ import java.lang.reflect.Type;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -33,6 +34,9 @@ public final class RuleJson {
     private static final String TYPE = "type";
     private static final String INFINITY = "Infinity";
     private static final SortedMap<String, Class<?>> TYPES = new TreeMap<>();
+
+    /** The names of types that earlier versions wrote. */
+    private static final Map<String, String> FORMER = Map.of("Delayed", "CopyFirst");
 
     static {
         collect(AveragingRule.class);
@@ -197,7 +201,8 @@ public final class RuleJson {
         if (!(type instanceof JsonPrimitive primitive) || !primitive.isString()) {
             throw rejected(name + ".type", "a string", object);
         }
-        Class<?> found = TYPES.get(primitive.getAsString());
+        String written = primitive.getAsString();
+        Class<?> found = TYPES.get(FORMER.getOrDefault(written, written));
         if (found == null) {
             throw rejected(name + ".type", "one of " + TYPES.keySet(), type);
         }

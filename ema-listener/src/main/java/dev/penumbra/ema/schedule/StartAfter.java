@@ -8,11 +8,11 @@ import java.util.Objects;
  *
  * <p>The decay is 1 until then. A schedule whose first decay is 0, such as {@link ArithmeticMean},
  * begins with a copy; another one begins from the average's initial weights, unless it is wrapped
- * as {@code new Delayed(1, schedule)}.
+ * as {@code new CopyFirst(1, schedule)}.
  *
  * @param steps the number of steps before, at least 0
  * @param schedule the schedule that follows, whose first step is the next one
- * @see Delayed
+ * @see CopyFirst
  */
 public record StartAfter(long steps, DecaySchedule schedule) implements DecaySchedule {
 
@@ -30,7 +30,7 @@ public record StartAfter(long steps, DecaySchedule schedule) implements DecaySch
      * @param schedule the schedule that follows
      * @return the schedule
      */
-    public static StartAfter of(Span span, RunSize size, DecaySchedule schedule) {
+    public static StartAfter of(TrainingTime span, RunSize size, DecaySchedule schedule) {
         return new StartAfter(span.nearestStep(size), schedule);
     }
 

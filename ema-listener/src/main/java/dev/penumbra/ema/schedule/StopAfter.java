@@ -25,7 +25,7 @@ public record StopAfter(long steps, DecaySchedule schedule) implements DecaySche
      * @param schedule the schedule until then
      * @return the schedule
      */
-    public static StopAfter of(Span span, RunSize size, DecaySchedule schedule) {
+    public static StopAfter of(TrainingTime span, RunSize size, DecaySchedule schedule) {
         return new StopAfter(span.nearestStep(size), schedule);
     }
 

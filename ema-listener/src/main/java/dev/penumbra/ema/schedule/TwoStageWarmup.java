@@ -7,7 +7,8 @@ package dev.penumbra.ema.schedule;
  * <p>\[ \beta_t = b_0 + (b_1 - b_0)\, t / T_1 \quad (t \le T_1), \qquad \beta_t = b_1 + (b_2 -
  * b_1)(t - T_1) / T_2 \quad (T_1 \lt t \le T_1 + T_2) \]
  *
- * <p>and \( b_2 \) afterwards.
+ * <p>and \( b_2 \) afterwards. Such a warmup is passed on in notes of practitioners; no paper is
+ * known that defines it.
  *
  * @param from the decay \(b_0\) at step 0, in [0, 1]
  * @param middle the decay \(b_1\) at step \(T_1\), in [0, 1]

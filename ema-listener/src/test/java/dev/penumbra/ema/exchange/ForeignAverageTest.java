@@ -15,7 +15,7 @@ import dev.penumbra.ema.Treatments;
 import dev.penumbra.ema.WeightAverage;
 import dev.penumbra.ema.WeightAverages;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.PeerSchedules;
+import dev.penumbra.ema.schedule.LibrarySchedules;
 import dev.penumbra.ema.schedule.Shifted;
 import dev.penumbra.safetensors.SafetensorsFile;
 import dev.penumbra.safetensors.SafetensorsWriter;
@@ -139,14 +139,14 @@ final class ForeignAverageTest {
             assertIsAverage(average, plain.resolve(WEIGHTS), "diffusers");
             assertEquals(OptionalLong.of(6), average.step());
             assertEquals(
-                    Optional.of(PeerSchedules.diffusers(0.95, 0, 0, false, 1, 2.0 / 3)),
+                    Optional.of(LibrarySchedules.diffusers(0.95, 0, 0, false, 1, 2.0 / 3)),
                     average.schedule());
         }
         Path warmup = Fixture.path("diffusers_warmup");
         try (ForeignAverage average = read(warmup, AverageLayout.DIFFUSERS_EMA_MODEL)) {
             assertIsAverage(average, warmup.resolve(WEIGHTS), "diffusers_warmup");
             assertEquals(
-                    Optional.of(PeerSchedules.diffusers(0.8, 0.1, 2, true, 2, 0.75)),
+                    Optional.of(LibrarySchedules.diffusers(0.8, 0.1, 2, true, 2, 0.75)),
                     average.schedule());
         }
     }
@@ -190,7 +190,7 @@ final class ForeignAverageTest {
     void importedAverage_continuesBitForBit() throws IOException {
         try (ForeignAverage average =
                 read(Fixture.path("torch_ema.safetensors"), AverageLayout.TORCH_AVERAGED_MODEL)) {
-            assertContinues(average, PeerSchedules.torchEma(0.9), "torch_ema");
+            assertContinues(average, LibrarySchedules.torchEma(0.9), "torch_ema");
         }
         try (ForeignAverage average =
                 read(Fixture.path("diffusers"), AverageLayout.DIFFUSERS_EMA_MODEL)) {

@@ -8,8 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.penumbra.ema.schedule.ArithmeticMean;
 import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.schedule.CopyFirst;
 import dev.penumbra.ema.schedule.DecaySchedule;
-import dev.penumbra.ema.schedule.Delayed;
 import dev.penumbra.ema.schedule.Every;
 import dev.penumbra.ema.schedule.PowerFunction;
 import dev.penumbra.ema.schedule.StartAfter;
@@ -91,7 +91,7 @@ final class CombinationTest {
                         new AverageProfile(Every.of(7, WIDE), 60),
                         new AverageProfile(new ConstantDecay(0.97), 75),
                         new AverageProfile(NARROW, 41),
-                        new AverageProfile(new Delayed(10, new ArithmeticMean()), 60),
+                        new AverageProfile(new CopyFirst(10, new ArithmeticMean()), 60),
                         new AverageProfile(new StartAfter(50, new ArithmeticMean()), 41),
                         new AverageProfile(
                                 new Every(

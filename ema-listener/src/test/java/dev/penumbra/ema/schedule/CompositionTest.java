@@ -22,7 +22,7 @@ final class CompositionTest {
 
     @Test
     void delayed_copiesAndThenStartsAtOne() {
-        DecaySchedule delayed = new Delayed(5, INNER);
+        DecaySchedule delayed = new CopyFirst(5, INNER);
         for (int step = 0; step <= 5; step++) {
             assertEquals(0, delayed.decayAt(step));
             assertEquals(1, delayed.weightAt(step));
@@ -31,7 +31,7 @@ final class CompositionTest {
             assertEquals(INNER.decayAt(step), delayed.decayAt(5 + step));
             assertEquals(INNER.weightAt(step), delayed.weightAt(5 + step));
         }
-        assertEquals(0, new Delayed(Long.MAX_VALUE, INNER).decayAt(Long.MAX_VALUE));
+        assertEquals(0, new CopyFirst(Long.MAX_VALUE, INNER).decayAt(Long.MAX_VALUE));
     }
 
     @Test
@@ -221,7 +221,7 @@ final class CompositionTest {
 
     @Test
     void counts_tooSmall() {
-        assertRejected("steps must be at least 0, got -1", () -> new Delayed(-1, INNER));
+        assertRejected("steps must be at least 0, got -1", () -> new CopyFirst(-1, INNER));
         assertRejected("steps must be at least 0, got -1", () -> new StartAfter(-1, INNER));
         assertRejected("steps must be at least 0, got -1", () -> new StopAfter(-1, INNER));
         assertRejected("every must be at least 1, got 0", () -> new StepInterval(0, 1));
@@ -262,7 +262,7 @@ final class CompositionTest {
     @Test
     @SuppressWarnings("NullAway") // what callers without null checks may do
     void parts_null() {
-        assertNull("schedule", () -> new Delayed(1, null));
+        assertNull("schedule", () -> new CopyFirst(1, null));
         assertNull("schedule", () -> new StartAfter(1, null));
         assertNull("schedule", () -> new StopAfter(1, null));
         assertNull("schedule", () -> new Shifted(1, null));

@@ -4,8 +4,8 @@ package dev.penumbra.ema.schedule;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.google.gson.JsonObject;
-import dev.penumbra.ema.Golden;
 import dev.penumbra.ema.schedule.SwaLearningRate.Anneal;
+import dev.penumbra.testing.Golden;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -25,8 +25,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 final class DecayCasesReferenceTest {
 
     private static final List<JsonObject> RECORDED =
-            Golden.objects(Golden.read("decay-cases.json"));
-    private static final JsonObject MORE = Golden.read("decay-cases-more.json").getAsJsonObject();
+            Golden.objects(Golden.read("ema/decay-cases.json"));
+    private static final JsonObject MORE =
+            Golden.read("ema/decay-cases-more.json").getAsJsonObject();
 
     /** The cases that no test here reads, by library, each with its reason. */
     private static final Map<String, String> LEFT_OUT = Map.of();
@@ -61,7 +62,7 @@ final class DecayCasesReferenceTest {
     }
 
     static Stream<Named<JsonObject>> float32() {
-        return Golden.objects(Golden.read("decay-cases.json")).stream()
+        return Golden.objects(Golden.read("ema/decay-cases.json")).stream()
                 .filter(c -> c.has("decay_float64"))
                 .map(DecayCasesReferenceTest::named);
     }
@@ -160,7 +161,7 @@ final class DecayCasesReferenceTest {
         long step = c.get("step").getAsLong() + 1;
         assertEquals(
                 c.get("overwrite").getAsBoolean(),
-                PeerSchedules.kerasOverwrites(frequency).includes(step));
+                LibrarySchedules.kerasOverwrites(frequency).includes(step));
     }
 
     @ParameterizedTest

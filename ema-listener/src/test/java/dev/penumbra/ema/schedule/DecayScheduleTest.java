@@ -172,7 +172,7 @@ final class DecayScheduleTest {
         assertEquals(0, new PowerFunction(3).decayAt(0));
         assertEquals(0, new BiasCorrectedDecay(0.9).decayAt(0));
         assertEquals(0, new HalfLifeRampUp(3, 0.1).decayAt(0));
-        assertEquals(0, new Delayed(0, new ConstantDecay(0.5)).decayAt(0));
+        assertEquals(0, new CopyFirst(0, new ConstantDecay(0.5)).decayAt(0));
         assertEquals(1, new StartAfter(0, new ConstantDecay(0.5)).decayAt(0));
         assertEquals(1, Every.of(3, new ConstantDecay(0.5)).decayAt(0));
     }
@@ -192,8 +192,8 @@ final class DecayScheduleTest {
                 "InversePowerWarmup[decay=0.9, gamma=1.0, power=0.75, minDecay=0.0, startAfter=0]",
                 new InversePowerWarmup(0.9, 1, 0.75).toString());
         assertEquals(
-                "Delayed[steps=3, schedule=ArithmeticMean[]]",
-                new Delayed(3, new ArithmeticMean()).toString());
+                "CopyFirst[steps=3, schedule=ArithmeticMean[]]",
+                new CopyFirst(3, new ArithmeticMean()).toString());
     }
 
     @ParameterizedTest

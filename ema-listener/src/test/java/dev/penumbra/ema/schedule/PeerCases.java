@@ -3,7 +3,7 @@ package dev.penumbra.ema.schedule;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import dev.penumbra.ema.schedule.PeerSchedules.SemaWarmup;
+import dev.penumbra.ema.schedule.LibrarySchedules.SemaWarmup;
 import java.util.Locale;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -62,21 +62,21 @@ final class PeerCases {
             case "diffusers.EMAModel.get_decay" -> diffusers();
             case "ema_pytorch.EMA.get_current_decay" -> emaPytorch();
             case "ema_pytorch.EMA.update(event)" -> emaPytorchEvents();
-            case "ema_pytorch.KarrasEMA.beta" -> PeerSchedules.karrasEma(number("sigma_rel"), 1);
-            case "torch.AveragedModel.ema" -> PeerSchedules.torchEma(number("decay"));
-            case "torch.AveragedModel.swa" -> PeerSchedules.torchSwa();
+            case "ema_pytorch.KarrasEMA.beta" -> LibrarySchedules.karrasEma(number("sigma_rel"), 1);
+            case "torch.AveragedModel.ema" -> LibrarySchedules.torchEma(number("decay"));
+            case "torch.AveragedModel.swa" -> LibrarySchedules.torchSwa();
             case "pytorch_ema.update" ->
-                    PeerSchedules.pytorchEma(number("decay"), flag("use_num_updates"));
+                    LibrarySchedules.pytorchEma(number("decay"), flag("use_num_updates"));
             case "torchtitan.half_life_fraction" ->
-                    PeerSchedules.torchtitan(number("half_life_fraction"), 0, 0, 1);
+                    LibrarySchedules.torchtitan(number("half_life_fraction"), 0, 0, 1);
             case "k_diffusion.EMAWarmup.get_value" -> kDiffusion();
-            case "edm2.power_function_beta" -> PeerSchedules.edm2(number("std"));
+            case "edm2.power_function_beta" -> LibrarySchedules.edm2(number("std"));
             case "edm2.TraditionalEMA" -> edm2Traditional();
             case "tf.train.ExponentialMovingAverage" ->
-                    PeerSchedules.tensorflow(number("decay"), true);
+                    LibrarySchedules.tensorflow(number("decay"), true);
             case "tfa.MovingAverage" -> tensorflowAddons();
             case "ultralytics.ModelEMA" ->
-                    PeerSchedules.ultralytics(number("decay"), number("tau"));
+                    LibrarySchedules.ultralytics(number("decay"), number("tau"));
             default -> scheduleOfOthers(impl);
         };
     }
@@ -84,30 +84,30 @@ final class PeerCases {
     private @Nullable DecaySchedule scheduleOfOthers(String impl) {
         return switch (impl) {
             case "axlearn.decay_bias_correction" ->
-                    PeerSchedules.axlearnBiasCorrection(number("decay"));
+                    LibrarySchedules.axlearnBiasCorrection(number("decay"));
             case "axlearn.ema_schedule" ->
-                    PeerSchedules.axlearn(
+                    LibrarySchedules.axlearn(
                             number("decay"), count("warmup_steps"), count("step_offset"));
-            case "keras.optimizer.ema_momentum" -> PeerSchedules.keras(number("ema_momentum"));
+            case "keras.optimizer.ema_momentum" -> LibrarySchedules.keras(number("ema_momentum"));
             case "mmengine.MomentumAnnealingEMA" ->
-                    PeerSchedules.mmengineAnnealing(number("momentum"), number("gamma"), 1);
+                    LibrarySchedules.mmengineAnnealing(number("momentum"), number("gamma"), 1);
             case "ignite.EMAHandler.warmup" ->
-                    PeerSchedules.ignite(
+                    LibrarySchedules.ignite(
                             number("momentum"), number("momentum_warmup"), count("warmup_iters"));
             case "sema.warmup_momentum" -> sema();
             case "composer.EMA.smoothing" ->
-                    PeerSchedules.composer(number("half_life"), count("update_interval"), 0);
+                    LibrarySchedules.composer(number("half_life"), count("update_interval"), 0);
             case "fairseq.EMA.step" ->
-                    PeerSchedules.fairseq(number("ema_decay"), count("ema_start_update"), 1);
+                    LibrarySchedules.fairseq(number("ema_decay"), count("ema_start_update"), 1);
             case "nemo.EMAOptimizer.should_update" ->
-                    PeerSchedules.nemo(number("decay"), count("every_n_steps"));
+                    LibrarySchedules.nemo(number("decay"), count("every_n_steps"));
             case "lightning.EMAWeightAveraging.should_update(step_idx)" -> lightning();
             default -> null;
         };
     }
 
     private DecaySchedule timm() {
-        return PeerSchedules.timm(
+        return LibrarySchedules.timm(
                 number("decay"),
                 number("min_decay"),
                 count("update_after_step"),
@@ -117,7 +117,7 @@ final class PeerCases {
     }
 
     private DecaySchedule diffusers() {
-        return PeerSchedules.diffusers(
+        return LibrarySchedules.diffusers(
                 number("decay"),
                 number("min_decay"),
                 count("update_after_step"),
@@ -127,7 +127,7 @@ final class PeerCases {
     }
 
     private DecaySchedule emaPytorch() {
-        return PeerSchedules.emaPytorch(
+        return LibrarySchedules.emaPytorch(
                 number("beta"),
                 count("update_after_step"),
                 1,
@@ -137,12 +137,12 @@ final class PeerCases {
     }
 
     private DecaySchedule emaPytorchEvents() {
-        return PeerSchedules.emaPytorch(
+        return LibrarySchedules.emaPytorch(
                 number("beta"), count("update_after_step"), count("update_every"), 1, 2.0 / 3, 0);
     }
 
     private DecaySchedule kDiffusion() {
-        return PeerSchedules.kDiffusion(
+        return LibrarySchedules.kDiffusion(
                 number("inv_gamma"),
                 number("power"),
                 number("min_value"),
@@ -152,20 +152,20 @@ final class PeerCases {
 
     private DecaySchedule edm2Traditional() {
         boolean infinite = params.get("halflife_Mimg").getAsString().equals("inf");
-        return PeerSchedules.edm2Traditional(
+        return LibrarySchedules.edm2Traditional(
                 infinite ? Double.POSITIVE_INFINITY : number("halflife_Mimg"),
                 isNull("rampup_ratio") ? null : (Double) number("rampup_ratio"),
                 count("batch_size"));
     }
 
     private DecaySchedule tensorflowAddons() {
-        return PeerSchedules.tensorflowAddons(
+        return LibrarySchedules.tensorflowAddons(
                 number("average_decay"), count("start_step"), flag("dynamic_decay"));
     }
 
     private DecaySchedule sema() {
         String warmup = params.get("warmup").getAsString().toUpperCase(Locale.ROOT);
-        return PeerSchedules.sema(
+        return LibrarySchedules.sema(
                 number("momentum"),
                 SemaWarmup.valueOf(warmup),
                 count("warmup_iters"),
@@ -175,7 +175,7 @@ final class PeerCases {
 
     private DecaySchedule lightning() {
         String start = "update_starting_at_step";
-        return PeerSchedules.lightning(
+        return LibrarySchedules.lightning(
                 0.5, count("update_every_n_steps"), isNull(start) ? null : (Long) count(start));
     }
 

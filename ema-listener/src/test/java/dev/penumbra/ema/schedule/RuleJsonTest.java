@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class RuleJsonTest {
 
     private static final String TYPES =
-            "[ArithmeticMean, BiasCorrectedDecay, Clamped, ConstantDecay, CosineSchedule, Delayed,"
+            "[ArithmeticMean, BiasCorrectedDecay, Clamped, ConstantDecay, CopyFirst, CosineSchedule,"
                     + " Every, ExponentialWarmup, GeometricWarmup, GradientAdaptive, HalfLifeRampUp,"
                     + " InversePowerWarmup, InverseSquareRoot, LayerwiseGradient, LinearWarmup,"
                     + " MomentumAnnealing, Piecewise, PowerFunction, RatioWarmup, Shifted,"
@@ -108,10 +108,10 @@ final class RuleJsonTest {
                 "rule.type must be one of " + TYPES + ", got \"Constant\"",
                 () -> RuleJson.fromJson("{\"type\":\"Constant\",\"decay\":0.9}"));
         assertRejected(
-                "Delayed.schedule.type must be one of " + TYPES + ", got \"java.lang.String\"",
+                "CopyFirst.schedule.type must be one of " + TYPES + ", got \"java.lang.String\"",
                 () ->
                         RuleJson.fromJson(
-                                "{\"type\":\"Delayed\",\"steps\":1,"
+                                "{\"type\":\"CopyFirst\",\"steps\":1,"
                                         + "\"schedule\":{\"type\":\"java.lang.String\"}}"));
     }
 
@@ -135,15 +135,15 @@ final class RuleJsonTest {
                         + " got null",
                 "{'type':'ConstantDecay','decay':true}|ConstantDecay.decay must be a number,"
                         + " got true",
-                "{'type':'Delayed','steps':1.5,'schedule':{}}|Delayed.steps must be a whole number,"
+                "{'type':'CopyFirst','steps':1.5,'schedule':{}}|CopyFirst.steps must be a whole number,"
                         + " got 1.5",
-                "{'type':'Delayed','steps':'1','schedule':{}}|Delayed.steps must be a whole number,"
+                "{'type':'CopyFirst','steps':'1','schedule':{}}|CopyFirst.steps must be a whole number,"
                         + " got '1'",
-                "{'type':'Delayed','steps':99999999999999999999,'schedule':{}}|Delayed.steps must be"
+                "{'type':'CopyFirst','steps':99999999999999999999,'schedule':{}}|CopyFirst.steps must be"
                         + " a whole number, got 99999999999999999999",
-                "{'type':'Delayed','steps':1,'schedule':{'type':'GradientAdaptive','c':1}}|"
-                        + "Delayed.schedule must be a DecaySchedule, got 'GradientAdaptive'",
-                "{'type':'Delayed','steps':1,'schedule':[]}|Delayed.schedule must be an object,"
+                "{'type':'CopyFirst','steps':1,'schedule':{'type':'GradientAdaptive','c':1}}|"
+                        + "CopyFirst.schedule must be a DecaySchedule, got 'GradientAdaptive'",
+                "{'type':'CopyFirst','steps':1,'schedule':[]}|CopyFirst.schedule must be an object,"
                         + " got []",
                 "{'type':'Piecewise','segments':{},'last':{}}|Piecewise.segments must be an array,"
                         + " got {}",
@@ -194,5 +194,14 @@ final class RuleJsonTest {
     @Test
     void text_isEmpty() {
         assertRejected("rule must be an object, got null", () -> RuleJson.fromJson(""));
+    }
+
+    @Test
+    void formerName_isRead() {
+        assertEquals(
+                new CopyFirst(3, new ConstantDecay(0.9)),
+                RuleJson.fromJson(
+                        "{\"type\":\"Delayed\",\"steps\":3,\"schedule\":{\"type\":\"ConstantDecay\","
+                                + "\"decay\":0.9}}"));
     }
 }

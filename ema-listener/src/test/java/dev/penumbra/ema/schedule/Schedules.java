@@ -54,9 +54,9 @@ public final class Schedules {
                 new MomentumAnnealing(0.9998, 100),
                 new HalfLifeRampUp(Double.POSITIVE_INFINITY, 0.05),
                 new HalfLifeRampUp(50, 0.09),
-                new Delayed(0, constant),
-                new Delayed(7, new ArithmeticMean()),
-                new Delayed(3, new Delayed(4, new InversePowerWarmup(0.9999))),
+                new CopyFirst(0, constant),
+                new CopyFirst(7, new ArithmeticMean()),
+                new CopyFirst(3, new CopyFirst(4, new InversePowerWarmup(0.9999))),
                 new Shifted(3, new ArithmeticMean()));
     }
 
@@ -93,6 +93,6 @@ public final class Schedules {
                 new Every(new StepInterval(4, 1), ramp, Mode.STEP),
                 new Every(new StepInterval(4, 2), ramp, Mode.UPDATE),
                 new Every(new StepInterval(1, 1), ramp, Mode.COMPENSATED),
-                new Delayed(6, Every.of(4, new ConstantDecay(0.9))));
+                new CopyFirst(6, Every.of(4, new ConstantDecay(0.9))));
     }
 }

@@ -5,7 +5,7 @@ import static dev.penumbra.ema.schedule.Rejections.assertNull;
 import static dev.penumbra.ema.schedule.Rejections.assertRejected;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import dev.penumbra.ema.schedule.Span.Unit;
+import dev.penumbra.ema.schedule.TrainingTime.Unit;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,11 +19,11 @@ final class UnitsTest {
 
     @Test
     void span_inSteps() {
-        assertEquals(1.5, Span.steps(1.5).inSteps(RUN));
-        assertEquals(100, Span.samples(6400).inSteps(RUN));
-        assertEquals(1250, Span.epochs(2.5).inSteps(RUN));
-        assertEquals(500, Span.fraction(0.05).inSteps(RUN));
-        assertEquals(new Span(3, Unit.EPOCHS), Span.epochs(3));
+        assertEquals(1.5, TrainingTime.steps(1.5).inSteps(RUN));
+        assertEquals(100, TrainingTime.samples(6400).inSteps(RUN));
+        assertEquals(1250, TrainingTime.epochs(2.5).inSteps(RUN));
+        assertEquals(500, TrainingTime.fraction(0.05).inSteps(RUN));
+        assertEquals(new TrainingTime(3, Unit.EPOCHS), TrainingTime.epochs(3));
     }
 
     /**
@@ -35,7 +35,11 @@ final class UnitsTest {
     void halfLifeInSamples_doesNotDependOnTheBatch(long samplesPerStep) {
         RunSize size =
                 new RunSize(640_000 / samplesPerStep, 64_000 / samplesPerStep, samplesPerStep);
-        for (Span span : List.of(Span.samples(51_200), Span.epochs(0.8), Span.fraction(0.08))) {
+        for (TrainingTime span :
+                List.of(
+                        TrainingTime.samples(51_200),
+                        TrainingTime.epochs(0.8),
+                        TrainingTime.fraction(0.08))) {
             DecaySchedule schedule = ConstantDecay.ofHalfLife(span, size);
             long steps = 51_200 / samplesPerStep;
             assertEquals(0.5, schedule.decayOver(7, 7 + steps), 1e-13);
@@ -46,7 +50,7 @@ final class UnitsTest {
 
     @Test
     void timeConstant_fallsToOneOverE() {
-        DecaySchedule schedule = ConstantDecay.ofTimeConstant(Span.epochs(2), RUN);
+        DecaySchedule schedule = ConstantDecay.ofTimeConstant(TrainingTime.epochs(2), RUN);
         // The decay is rounded by up to 2^-54, and 1000 steps multiply that.
         assertEquals(Math.exp(-1), schedule.decayOver(0, 1000), 1e-13);
         assertEquals(ConstantDecay.ofTimeConstant(1000), schedule);
@@ -57,7 +61,8 @@ final class UnitsTest {
         assertEquals(0.9993070929904525, ConstantDecay.ofHalfLife(1000).decay());
         assertEquals(0.999000499833375, ConstantDecay.ofTimeConstant(1000).decay(), 0x1p-53);
         assertEquals(
-                ConstantDecay.ofHalfLife(100), ConstantDecay.ofHalfLife(Span.samples(6400), RUN));
+                ConstantDecay.ofHalfLife(100),
+                ConstantDecay.ofHalfLife(TrainingTime.samples(6400), RUN));
     }
 
     /** Half a step goes up. */
@@ -65,16 +70,17 @@ final class UnitsTest {
     @CsvSource({"0, 0", "95, 1", "96, 2", "97, 2", "160, 3", "159, 2"})
     void starts_areRoundedToTheNearestStep(double samples, long steps) {
         DecaySchedule mean = new ArithmeticMean();
-        Span span = Span.samples(samples);
+        TrainingTime span = TrainingTime.samples(samples);
         assertEquals(new StartAfter(steps, mean), StartAfter.of(span, RUN, mean));
-        assertEquals(new Delayed(steps, mean), Delayed.of(span, RUN, mean));
+        assertEquals(new CopyFirst(steps, mean), CopyFirst.of(span, RUN, mean));
         assertEquals(new StopAfter(steps, mean), StopAfter.of(span, RUN, mean));
     }
 
     @Test
     void startAtThreeQuarters() {
         DecaySchedule mean = new ArithmeticMean();
-        assertEquals(new StartAfter(7500, mean), StartAfter.of(Span.fraction(0.75), RUN, mean));
+        assertEquals(
+                new StartAfter(7500, mean), StartAfter.of(TrainingTime.fraction(0.75), RUN, mean));
     }
 
     @ParameterizedTest
@@ -177,7 +183,7 @@ final class UnitsTest {
     void times_ofNothing() {
         assertRejected(
                 "halfLife must be finite and above 0, got 0.0",
-                () -> ConstantDecay.ofHalfLife(Span.steps(0), RUN));
+                () -> ConstantDecay.ofHalfLife(TrainingTime.steps(0), RUN));
         assertRejected("totalSteps must be at least 4, got 3", () -> Decays.ruleOfThumb(3));
     }
 
@@ -185,21 +191,22 @@ final class UnitsTest {
     @ValueSource(doubles = {-1, Double.POSITIVE_INFINITY, Double.NaN})
     void amount_outOfRange(double amount) {
         String message = "amount must be finite and at least 0, got " + amount;
-        assertRejected(message, () -> Span.steps(amount));
-        assertRejected(message, () -> Span.samples(amount));
-        assertRejected(message, () -> Span.epochs(amount));
+        assertRejected(message, () -> TrainingTime.steps(amount));
+        assertRejected(message, () -> TrainingTime.samples(amount));
+        assertRejected(message, () -> TrainingTime.epochs(amount));
     }
 
     @ParameterizedTest
     @ValueSource(doubles = {-0.1, 1.1, 50, Double.NaN})
     void fraction_outOfRange(double amount) {
-        assertRejected("fraction must be in [0, 1], got " + amount, () -> Span.fraction(amount));
+        assertRejected(
+                "fraction must be in [0, 1], got " + amount, () -> TrainingTime.fraction(amount));
     }
 
     @Test
     @SuppressWarnings("NullAway") // what callers without null checks may do
     void unit_null() {
-        assertNull("unit", () -> new Span(1, null));
+        assertNull("unit", () -> new TrainingTime(1, null));
     }
 
     @Test

@@ -4,7 +4,6 @@ package dev.penumbra.examples.data;
 import ai.djl.util.Progress;
 import ai.djl.util.Utils;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -92,11 +91,12 @@ record Cifar10Resolver(Path cache, List<Path> others, Layout layout, List<Remote
 
     private static void concatenate(Path original, List<Layout.Part> parts, Path target)
             throws IOException {
-        try (OutputStream out = Files.newOutputStream(AtomicFiles.temporary(target))) {
-            for (Layout.Part part : parts) {
-                Files.copy(original.resolve(part.name()), out);
-            }
-        }
-        AtomicFiles.publish(target);
+        AtomicFiles.write(
+                target,
+                out -> {
+                    for (Layout.Part part : parts) {
+                        Files.copy(original.resolve(part.name()), out);
+                    }
+                });
     }
 }

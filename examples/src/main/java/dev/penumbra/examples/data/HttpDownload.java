@@ -22,19 +22,26 @@ import org.slf4j.LoggerFactory;
  * Downloads a file and goes on where an earlier attempt stopped.
  *
  * @param limit the longest wait for a connection, an answer or more bytes
+ * @param largest the largest size of a file, in bytes
  */
-record HttpDownload(Duration limit) {
+record HttpDownload(Duration limit, long largest) {
 
     private static final Logger logger = LoggerFactory.getLogger(HttpDownload.class);
 
     private static final int RESUMES = 10;
     private static final int BUFFER = 1 << 16;
+    private static final long LARGEST = 1 << 29;
+
+    /** Creates a download of files that are not larger than the archives of image data sets. */
+    HttpDownload(Duration limit) {
+        this(limit, LARGEST);
+    }
 
     /**
      * Downloads the rest of a file.
      *
      * <p>A connection that breaks is opened again as long as each attempt adds bytes. What was
-     * received stays in the file, whatever happens.
+     * received stays in the file, whatever happens, unless it is too large.
      *
      * @param uri where the file is
      * @param part the bytes received so far; need not exist
@@ -110,26 +117,47 @@ record HttpDownload(Duration limit) {
                 .isPresent();
     }
 
-    private static long save(
+    private long save(
             HttpResponse<?> response, InputStream body, Path part, long offset, Progress progress)
             throws IOException {
         long length = response.headers().firstValueAsLong("Content-Length").orElse(0);
-        progress.reset("Downloading", offset + length);
-        progress.update(offset);
+        long size = offset + length;
+        if (size <= largest) {
+            progress.reset("Downloading", size);
+            progress.update(offset);
+            size = write(body, part, offset, progress);
+        }
+        if (size > largest) {
+            Files.deleteIfExists(part);
+            throw new DataException(
+                    "size of %s must be at most %d bytes, got more"
+                            .formatted(response.uri(), largest));
+        }
+        progress.end();
+        return size;
+    }
+
+    /** Returns the size of the file, which ends where it is too large. */
+    private long write(InputStream body, Path part, long offset, Progress progress)
+            throws IOException {
         StandardOpenOption mode =
                 offset > 0 ? StandardOpenOption.APPEND : StandardOpenOption.TRUNCATE_EXISTING;
         byte[] buffer = new byte[BUFFER];
+        long size = offset;
         try (OutputStream out =
                 Files.newOutputStream(
                         part, StandardOpenOption.CREATE, StandardOpenOption.WRITE, mode)) {
             for (int n = body.read(buffer); n >= 0; n = body.read(buffer)) {
                 // Counting comes first: work that was given up stops here and writes no more.
                 progress.increment(n);
+                size += n;
+                if (size > largest) {
+                    break;
+                }
                 out.write(buffer, 0, n);
             }
         }
-        progress.end();
-        return size(part);
+        return size;
     }
 
     private static long size(Path part) throws IOException {

@@ -46,23 +46,35 @@ final class Idx {
         }
         Map<String, String> sums = new LinkedHashMap<>();
         for (MnistLayout.Part part : parts) {
-            Path file = folder.resolve(part.name());
-            try (InputStream in = Files.newInputStream(file)) {
-                sums.put(
-                        part.name(),
-                        copy(in, file.toString(), part, OutputStream.nullOutputStream()));
-            }
+            sums.put(
+                    part.name(),
+                    copy(folder.resolve(part.name()), part, OutputStream.nullOutputStream()));
         }
         return Collections.unmodifiableMap(sums);
+    }
+
+    /** Copies a file that is not compressed and checks it, its header and size first. */
+    static String copy(Path file, MnistLayout.Part part, OutputStream out) throws IOException {
+        try (InputStream in = Files.newInputStream(file)) {
+            byte[] header = in.readNBytes(HEADER);
+            if (header.length == HEADER) {
+                requireHeader(ByteBuffer.wrap(header), file.toString(), part.images());
+            }
+        }
+        Records.requireSize(file.toString(), part.bytes(), Files.size(file));
+        try (InputStream in = Files.newInputStream(file)) {
+            return copy(in, file.toString(), part, out);
+        }
     }
 
     /**
      * Copies a file and checks it on the way.
      *
-     * @param in the whole file, which stays open
+     * @param in the whole file, which stays open; read no further than to see that it is too large
      * @param file the name of the file for messages
      * @param part what it must be
-     * @param out gets the bytes, also of a file that turns out to be wrong; stays open
+     * @param out gets the bytes, also of a file that turns out to be wrong, but no more than the
+     *     right one has; stays open
      * @return the checksum
      * @throws DataException if the file has another header, size or checksum
      */
@@ -76,9 +88,13 @@ final class Idx {
         MessageDigest digest = Records.md5();
         long size = 0;
         for (; n > 0; n = in.read(buffer)) {
+            size += n;
+            if (size > part.bytes()) {
+                throw new DataException(
+                        "size of %s must be %d bytes, got more".formatted(file, part.bytes()));
+            }
             digest.update(buffer, 0, n);
             out.write(buffer, 0, n);
-            size += n;
         }
         Records.requireSize(file, part.bytes(), size);
         return Records.requireMd5(file, part.md5(), digest);

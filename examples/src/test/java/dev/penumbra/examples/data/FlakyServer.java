@@ -19,6 +19,7 @@ final class FlakyServer implements AutoCloseable {
 
     final List<String> ranges = Collections.synchronizedList(new ArrayList<>());
     volatile boolean honourRange = true;
+    volatile boolean tellLength = true;
     volatile int bytesPerConnection = Integer.MAX_VALUE;
     volatile int status = 200;
     volatile byte[] content;
@@ -62,7 +63,7 @@ final class FlakyServer implements AutoCloseable {
                             "bytes %d-%d/%d".formatted(from, content.length - 1, content.length));
         }
         int length = content.length - from;
-        exchange.sendResponseHeaders(code, length);
+        exchange.sendResponseHeaders(code, tellLength ? length : 0);
         OutputStream body = exchange.getResponseBody();
         body.write(content, from, Math.min(length, bytesPerConnection));
         body.flush();

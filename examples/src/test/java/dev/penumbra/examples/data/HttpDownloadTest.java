@@ -4,6 +4,7 @@ package dev.penumbra.examples.data;
 import static dev.penumbra.examples.data.RecordsTest.assertMessage;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -17,6 +18,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class HttpDownloadTest {
 
@@ -110,6 +113,21 @@ class HttpDownloadTest {
         assertMessage(
                 "status of %s must be 200 or 206, got 503".formatted(server.uri()), this::fetch);
         assertEquals(1000, Files.size(part));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, true", "1000, true", "0, false", "1000, false"})
+    void fetch_tooLarge_messageAndNothingLeft(int have, boolean length) throws IOException {
+        server.tellLength = length;
+        if (have > 0) {
+            Files.write(part, Arrays.copyOf(CONTENT, have));
+        }
+        HttpDownload small = new HttpDownload(Duration.ofSeconds(20), CONTENT.length - 1);
+        assertMessage(
+                "size of %s must be at most 307299 bytes, got more".formatted(server.uri()),
+                () -> small.fetch(server.uri(), part, progress));
+        assertFalse(Files.exists(part));
+        assertEquals(1, server.ranges.size());
     }
 
     private void fetch() throws IOException {

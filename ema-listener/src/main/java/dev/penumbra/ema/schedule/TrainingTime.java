@@ -9,7 +9,7 @@ import java.util.Objects;
  * @param amount the amount, finite and at least 0; a fraction in [0, 1]
  * @param unit the unit
  */
-public record Span(double amount, Unit unit) {
+public record TrainingTime(double amount, Unit unit) {
 
     /** The units of training time. */
     public enum Unit {
@@ -24,7 +24,7 @@ public record Span(double amount, Unit unit) {
     }
 
     /** Checks the amount. */
-    public Span {
+    public TrainingTime {
         Objects.requireNonNull(unit, "unit");
         if (unit == Unit.FRACTION) {
             Arguments.requireClosedShare("fraction", amount);
@@ -39,8 +39,8 @@ public record Span(double amount, Unit unit) {
      * @param amount the number of steps, finite and at least 0
      * @return the time
      */
-    public static Span steps(double amount) {
-        return new Span(amount, Unit.STEPS);
+    public static TrainingTime steps(double amount) {
+        return new TrainingTime(amount, Unit.STEPS);
     }
 
     /**
@@ -49,8 +49,8 @@ public record Span(double amount, Unit unit) {
      * @param amount the number of samples, finite and at least 0
      * @return the time
      */
-    public static Span samples(double amount) {
-        return new Span(amount, Unit.SAMPLES);
+    public static TrainingTime samples(double amount) {
+        return new TrainingTime(amount, Unit.SAMPLES);
     }
 
     /**
@@ -59,8 +59,8 @@ public record Span(double amount, Unit unit) {
      * @param amount the number of epochs, finite and at least 0
      * @return the time
      */
-    public static Span epochs(double amount) {
-        return new Span(amount, Unit.EPOCHS);
+    public static TrainingTime epochs(double amount) {
+        return new TrainingTime(amount, Unit.EPOCHS);
     }
 
     /**
@@ -69,8 +69,8 @@ public record Span(double amount, Unit unit) {
      * @param amount the share, in [0, 1]
      * @return the time
      */
-    public static Span fraction(double amount) {
-        return new Span(amount, Unit.FRACTION);
+    public static TrainingTime fraction(double amount) {
+        return new TrainingTime(amount, Unit.FRACTION);
     }
 
     /**

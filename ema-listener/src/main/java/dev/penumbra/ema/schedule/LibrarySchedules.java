@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * called once after every optimizer step. Each method says how the library counts. Where a library
  * starts its average as a copy at the first call, the decay there is 0.
  */
-public final class PeerSchedules {
+public final class LibrarySchedules {
 
     /** The warmups of Switch EMA. */
     public enum SemaWarmup {
@@ -25,7 +25,7 @@ public final class PeerSchedules {
         EXP
     }
 
-    private PeerSchedules() {}
+    private LibrarySchedules() {}
 
     /**
      * timm's {@code ModelEmaV3} when it is given a step that counts from 1.
@@ -50,7 +50,7 @@ public final class PeerSchedules {
             double warmupPower) {
         return useWarmup
                 ? new InversePowerWarmup(decay, warmupGamma, warmupPower, minDecay, updateAfterStep)
-                : new Delayed(updateAfterStep + 1, new ConstantDecay(decay));
+                : new CopyFirst(updateAfterStep + 1, new ConstantDecay(decay));
     }
 
     /**
@@ -75,7 +75,7 @@ public final class PeerSchedules {
             double power) {
         return useEmaWarmup
                 ? new InversePowerWarmup(decay, invGamma, power, minDecay, updateAfterStep)
-                : new Delayed(updateAfterStep + 1, new RatioWarmup(decay, minDecay, 10));
+                : new CopyFirst(updateAfterStep + 1, new RatioWarmup(decay, minDecay, 10));
     }
 
     /**
@@ -128,7 +128,7 @@ public final class PeerSchedules {
      * @return the schedule
      */
     public static DecaySchedule torchEma(double decay) {
-        return new Delayed(1, new ConstantDecay(decay));
+        return new CopyFirst(1, new ConstantDecay(decay));
     }
 
     /**
@@ -230,7 +230,7 @@ public final class PeerSchedules {
      * @return the schedule
      */
     public static DecaySchedule mmengineEma(double momentum, long interval) {
-        DecaySchedule decay = new Delayed(1, new ConstantDecay(1 - momentum));
+        DecaySchedule decay = new CopyFirst(1, new ConstantDecay(1 - momentum));
         return every(interval, 1, decay, Mode.STEP);
     }
 
@@ -310,7 +310,7 @@ public final class PeerSchedules {
      */
     public static DecaySchedule tensorflowAddons(
             double averageDecay, long startStep, boolean dynamicDecay) {
-        return new Delayed(
+        return new CopyFirst(
                 startStep,
                 dynamicDecay
                         ? new Shifted(-1, new RatioWarmup(averageDecay))
@@ -336,7 +336,7 @@ public final class PeerSchedules {
      * @return the schedule
      */
     public static DecaySchedule axlearn(double decay, long warmupSteps, long stepOffset) {
-        return new Delayed(
+        return new CopyFirst(
                 stepOffset,
                 Piecewise.of(warmupSteps, new ArithmeticMean(), new ConstantDecay(decay)));
     }
@@ -353,7 +353,7 @@ public final class PeerSchedules {
         Arguments.requireNotNegative("emaStartUpdate", emaStartUpdate);
         DecaySchedule decay = new ConstantDecay(emaDecay);
         DecaySchedule delayed =
-                emaStartUpdate == 0 ? decay : new Delayed(emaStartUpdate - 1, decay);
+                emaStartUpdate == 0 ? decay : new CopyFirst(emaStartUpdate - 1, decay);
         return every(emaUpdateFreq, emaUpdateFreq, delayed, Mode.STEP);
     }
 
@@ -394,7 +394,7 @@ public final class PeerSchedules {
      * @return the schedule
      */
     public static DecaySchedule keras(double emaMomentum) {
-        return new Delayed(1, new ConstantDecay(emaMomentum));
+        return new CopyFirst(1, new ConstantDecay(emaMomentum));
     }
 
     /**

@@ -10,10 +10,10 @@ import java.util.Objects;
  * @param schedule the schedule that follows, whose first step is the next one
  * @see StartAfter
  */
-public record Delayed(long steps, DecaySchedule schedule) implements DecaySchedule {
+public record CopyFirst(long steps, DecaySchedule schedule) implements DecaySchedule {
 
     /** Checks the number of steps. */
-    public Delayed {
+    public CopyFirst {
         Arguments.requireNotNegative("steps", steps);
         Objects.requireNonNull(schedule, "schedule");
     }
@@ -26,8 +26,8 @@ public record Delayed(long steps, DecaySchedule schedule) implements DecaySchedu
      * @param schedule the schedule that follows
      * @return the schedule
      */
-    public static Delayed of(Span span, RunSize size, DecaySchedule schedule) {
-        return new Delayed(span.nearestStep(size), schedule);
+    public static CopyFirst of(TrainingTime span, RunSize size, DecaySchedule schedule) {
+        return new CopyFirst(span.nearestStep(size), schedule);
     }
 
     @Override
