@@ -15,6 +15,7 @@ import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.state.NamedParameters;
 import dev.penumbra.state.Stateful;
+import dev.penumbra.torch.ConvolutionCheck;
 import dev.penumbra.torch.ScriptBlocks;
 import dev.penumbra.training.OptimizerSteps;
 import dev.penumbra.training.StepObserver;
@@ -332,6 +333,7 @@ public final class EmaTrainingListener implements TrainingListener, TrainingPart
 
     private void begin(Trainer trainer) {
         requireMainDevice(trainer);
+        ConvolutionCheck.warn(trainer.getModel().getBlock());
         averages = WeightAverages.of(trainer.getModel(), config, initialStatistics);
         provisional = false;
         forgetStatistics();

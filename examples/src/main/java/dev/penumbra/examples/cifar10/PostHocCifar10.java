@@ -151,6 +151,7 @@ public final class PostHocCifar10 implements Callable<Integer> {
             requireAtLeast("--threads", threads);
             Environment.useThreads(threads);
         }
+        Environment.requireRightConvolutions(Engine.getInstance().defaultDevice());
     }
 
     private Path newFolder() throws IOException {

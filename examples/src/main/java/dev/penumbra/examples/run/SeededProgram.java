@@ -138,7 +138,9 @@ public abstract class SeededProgram<D extends ImageData> implements Callable<Int
         if (threads != null) {
             Environment.useThreads(threads);
         }
-        return options().run().device();
+        Device device = options().run().device();
+        Environment.requireRightConvolutions(device);
+        return device;
     }
 
     private Path newFolder() throws IOException {
