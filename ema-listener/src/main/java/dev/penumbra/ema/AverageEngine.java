@@ -209,8 +209,18 @@ final class AverageEngine implements AutoCloseable {
         return null;
     }
 
-    /** Moves or copies the active averages; there must be one. */
+    /**
+     * Moves or copies the active averages; there must be one.
+     *
+     * @throws IllegalStateException if an array is closed; nothing has moved then
+     */
     void update(StepWeights[] weights, BitSet active) {
+        for (AveragedGroup group : averaged) {
+            group.requireOpen();
+        }
+        for (CopiedGroup group : copied) {
+            group.requireOpen();
+        }
         for (AveragedGroup group : averaged) {
             group.update(weights, active);
         }

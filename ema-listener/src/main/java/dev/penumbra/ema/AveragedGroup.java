@@ -171,6 +171,14 @@ final class AveragedGroup implements AutoCloseable {
         }
     }
 
+    /** Checks that nothing is closed. */
+    void requireOpen() {
+        online.requireOpen();
+        for (TensorList average : whole) {
+            average.requireOpen();
+        }
+    }
+
     /** Moves the active averages. */
     void update(StepWeights[] weights, BitSet active) {
         TensorList source = stagedSource();

@@ -118,6 +118,12 @@ final class AveragedParameters {
         return begun;
     }
 
+    /** Takes the values that all parameters have. */
+    void startAgain() {
+        current();
+        sets.forEach(set -> set.startAgain(tracked));
+    }
+
     /** The parameters, by identity. */
     Set<Parameter> set() {
         Set<Parameter> all = Collections.newSetFromMap(new IdentityHashMap<>());

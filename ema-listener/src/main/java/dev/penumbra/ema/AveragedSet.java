@@ -71,6 +71,16 @@ final class AveragedSet {
         return java.util.Objects.requireNonNull(carryOf.get(parameter.parameter()));
     }
 
+    /** Takes the values that the parameters have. */
+    void startAgain(List<TrackedParameter> parameters) {
+        WeightSwap.copy(arrays, parameters.stream().map(TrackedParameter::online).toList());
+        for (NDArray carry : carries) {
+            try (NDArray zeros = carry.zerosLike()) {
+                WeightSwap.copy(List.of(carry), List.of(zeros));
+            }
+        }
+    }
+
     private NDArray start(TrackedParameter tracked) {
         NDArray online = tracked.online();
         Device device = config.device() == null ? online.getDevice() : config.device();

@@ -81,7 +81,7 @@ public final class CheckpointAverage {
      */
     public static ModelWeights load(Model model, Path file)
             throws IOException, MalformedModelException {
-        return CheckpointFile.load(model, file);
+        return ParameterFile.load(model, file);
     }
 
     /**

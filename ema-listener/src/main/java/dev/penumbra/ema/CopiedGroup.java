@@ -27,6 +27,12 @@ final class CopiedGroup {
         averages.forEach(arrays -> this.averages.add(TensorList.of(arrays).attach(manager)));
     }
 
+    /** Checks that nothing is closed. */
+    void requireOpen() {
+        online.requireOpen();
+        averages.forEach(TensorList::requireOpen);
+    }
+
     void update(BitSet active) {
         if (!onlyIfChanged || online.takeChanges()) {
             current.clear();

@@ -3,7 +3,6 @@ package dev.penumbra.ema;
 
 import ai.djl.Device;
 import ai.djl.Model;
-import ai.djl.metric.Metrics;
 import ai.djl.ndarray.NDList;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
@@ -16,6 +15,7 @@ import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.state.NamedParameters;
 import dev.penumbra.state.Stateful;
+import dev.penumbra.torch.ConvolutionCheck;
 import dev.penumbra.torch.ScriptBlocks;
 import dev.penumbra.training.OptimizerSteps;
 import dev.penumbra.training.StepObserver;
@@ -95,6 +95,10 @@ public final class EmaTrainingListener implements TrainingListener, TrainingPart
     private @Nullable Block block;
     private @Nullable InitialStatistics initialStatistics;
     private @Nullable WeightAverages averages;
+
+    /** Whether the average was asked for before the first step, whose start is still to come. */
+    private boolean provisional;
+
     private boolean toldOfNoStep;
     private boolean closed;
 
@@ -168,7 +172,7 @@ public final class EmaTrainingListener implements TrainingListener, TrainingPart
     @Override
     public void onEpoch(Trainer trainer) {
         if (averages != null && averages.step() > 0) {
-            report(trainer, averages);
+            AverageMetrics.report(trainer, averages);
         } else if (!toldOfNoStep) {
             toldOfNoStep = true;
             logger.warn(
@@ -187,7 +191,7 @@ public final class EmaTrainingListener implements TrainingListener, TrainingPart
 
         @Override
         public void beforeForward(Trainer trainer) {
-            if (averages == null || averages.parameters().isInitializedAgain()) {
+            if (averages == null || provisional || averages.parameters().isInitializedAgain()) {
                 keepStatistics(trainer);
             }
         }
@@ -204,9 +208,13 @@ public final class EmaTrainingListener implements TrainingListener, TrainingPart
         public void beforeStep(Trainer trainer) {
             if (averages == null) {
                 begin(trainer);
+            } else if (provisional) {
+                averages.startAgain(initialStatistics);
+                forgetStatistics();
             } else {
                 restoreStatistics(averages, averages.parameters().follow());
             }
+            provisional = false;
             averages().observeGradients();
         }
 
@@ -256,12 +264,17 @@ public final class EmaTrainingListener implements TrainingListener, TrainingPart
      *     this listener is not part of the trainer's configuration
      */
     public void start(Trainer trainer) {
-        if (averages != null) {
+        if (averages != null && !provisional) {
             throw new IllegalStateException("The average has started already");
         }
         requireIn(trainer);
         forgetStatistics();
-        begin(trainer);
+        if (averages == null) {
+            begin(trainer);
+        } else {
+            averages.startAgain(null);
+        }
+        provisional = false;
     }
 
     /**
@@ -278,6 +291,7 @@ public final class EmaTrainingListener implements TrainingListener, TrainingPart
         if (averages == null) {
             begin(trainer);
         }
+        provisional = false;
         return averages();
     }
 
@@ -319,7 +333,9 @@ public final class EmaTrainingListener implements TrainingListener, TrainingPart
 
     private void begin(Trainer trainer) {
         requireMainDevice(trainer);
+        ConvolutionCheck.warn(trainer.getModel().getBlock());
         averages = WeightAverages.of(trainer.getModel(), config, initialStatistics);
+        provisional = false;
         forgetStatistics();
     }
 
@@ -368,24 +384,7 @@ public final class EmaTrainingListener implements TrainingListener, TrainingPart
         current.update();
         observers.forEach(observer -> observer.afterStep(current));
         if (current.step() % metricsEvery == 0) {
-            report(trainer, current);
-        }
-    }
-
-    /** While averaged weights are swapped in, distances from the online weights are left out. */
-    private static void report(Trainer trainer, WeightAverages current) {
-        Metrics metrics = trainer.getMetrics();
-        if (metrics != null) {
-            boolean distances = current.isUsable();
-            metrics.addMetric(STEP_METRIC, current.step());
-            for (String name : current.names()) {
-                WeightAverage average = current.get(name);
-                String suffix = average == current.main() ? "" : "_" + name;
-                metrics.addMetric(DECAY_METRIC + suffix, average.decay());
-                if (distances) {
-                    metrics.addMetric(DISTANCE_METRIC + suffix, average.distance());
-                }
-            }
+            AverageMetrics.report(trainer, current);
         }
     }
 
@@ -418,13 +417,22 @@ public final class EmaTrainingListener implements TrainingListener, TrainingPart
      * @throws IllegalStateException if they have not started
      */
     public WeightAverages averages() {
-        WeightAverages current = averages;
-        if (current == null) {
-            requireOpen();
+        return averages == null ? provisionalAverages() : averages;
+    }
+
+    /** Before the first step the average is that of the weights as they are. */
+    private WeightAverages provisionalAverages() {
+        requireOpen();
+        Trainer trainer = latestTrainer.get();
+        if (trainer == null || !trainer.getModel().getBlock().isInitialized()) {
             throw new IllegalStateException(
                     "The average has not started: train at least one step before using it");
         }
-        return current;
+        requireMainDevice(trainer);
+        WeightAverages started = WeightAverages.of(trainer.getModel(), config, initialStatistics);
+        averages = started;
+        provisional = true;
+        return started;
     }
 
     /**

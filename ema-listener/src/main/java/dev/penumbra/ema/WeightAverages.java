@@ -89,15 +89,7 @@ public final class WeightAverages implements AutoCloseable {
         if (statistics != null) {
             list.forEach(average -> statistics.restore(average, parameters.set()));
         }
-        boolean checked = config.nonFinite() != NonFinite.OFF;
-        String culprit = checked ? parameters.engine().firstNonFiniteStart() : null;
-        if (culprit != null) {
-            throw new IllegalStateException(
-                    "'"
-                            + culprit
-                            + "' must be finite for an average to start, got an infinite value or"
-                            + " NaN");
-        }
+        requireFiniteStart();
     }
 
     /**
@@ -233,6 +225,30 @@ public final class WeightAverages implements AutoCloseable {
         setSteps(0, 0);
         list.forEach(WeightAverage::restart);
         stalled.clear();
+    }
+
+    /** Takes the weights as they are as the start, before any step has been averaged. */
+    @SuppressWarnings("try") // the change only has to end
+    void startAgain(@Nullable InitialStatistics statistics) {
+        try (WeightsMemory.Use change = memory.change()) {
+            parameters.startAgain();
+            if (statistics != null) {
+                list.forEach(average -> statistics.restore(average, parameters.set()));
+            }
+            requireFiniteStart();
+        }
+    }
+
+    private void requireFiniteStart() {
+        boolean checked = config.nonFinite() != NonFinite.OFF;
+        String culprit = checked ? parameters.engine().firstNonFiniteStart() : null;
+        if (culprit != null) {
+            throw new IllegalStateException(
+                    "'"
+                            + culprit
+                            + "' must be finite for an average to start, got an infinite value or"
+                            + " NaN");
+        }
     }
 
     WeightsMemory memory() {

@@ -318,6 +318,20 @@ final class AnyLoopTest {
         assertExact(5);
     }
 
+    /** As a term of the loss of the first batch needs it. */
+    @Test
+    void averageAskedForBeforeTheFirstStep_startsAtTheWeightsBeforeIt() throws Exception {
+        Trainer trainer = Perceptron.trainer(model, ema);
+        assertEquals(0, ema.average().step());
+        try (NDArray penalty = ema.average().penalty(1)) {
+            assertEquals(0, penalty.getFloat());
+        }
+        Weights.move(model, 3);
+        begin();
+        train(trainer, 5);
+        assertExact(5);
+    }
+
     @Test
     void start_isTakenBeforeTheFirstStep() throws Exception {
         Trainer trainer = Perceptron.trainer(model, ema);

@@ -38,6 +38,7 @@ import ai.djl.training.loss.Loss;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.testing.Golden;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -57,7 +58,7 @@ final class RunningStatisticsTest {
     @ParameterizedTest
     @ValueSource(ints = {0, 1})
     void torch_update_bn(int index) {
-        JsonObject golden = Golden.read("update_bn.json").getAsJsonObject();
+        JsonObject golden = Golden.read("ema/update_bn.json").getAsJsonObject();
         JsonObject golden0 = golden.getAsJsonArray("cases").get(index).getAsJsonObject();
         try (Model model =
                         dense(

@@ -15,6 +15,7 @@ import dev.penumbra.ema.library.LibrarySchedules;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.Decays;
+import dev.penumbra.testing.Golden;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -25,8 +26,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Averages of timm and torch, update by update, bit for bit in float32. */
 final class TrajectoriesReferenceTest {
 
-    private static final JsonObject SCALARS = Golden.read("trajectories.json").getAsJsonObject();
-    private static final JsonObject TIMM = Golden.read("timm_updates.json").getAsJsonObject();
+    private static final JsonObject SCALARS =
+            Golden.read("ema/trajectories.json").getAsJsonObject();
+    private static final JsonObject TIMM = Golden.read("ema/timm_updates.json").getAsJsonObject();
 
     /** A schedule and the way to move that give the bits of another library. */
     private record Setting(DecaySchedule schedule, Arithmetic arithmetic) {}

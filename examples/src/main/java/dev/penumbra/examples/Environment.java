@@ -4,6 +4,7 @@ package dev.penumbra.examples;
 import ai.djl.Device;
 import ai.djl.engine.Engine;
 import dev.penumbra.examples.report.RunEvent;
+import dev.penumbra.torch.ConvolutionCheck;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -30,6 +31,18 @@ public final class Environment implements IVersionProvider {
      */
     public static void useThreads(int threads) {
         System.setProperty(THREADS, Integer.toString(threads));
+    }
+
+    /**
+     * Refuses to train where the gradients of convolutions would be wrong.
+     *
+     * @param device the device that trains
+     * @throws UsageException if they would be
+     */
+    public static void requireRightConvolutions(Device device) {
+        if (!device.isGpu() && !ConvolutionCheck.isRight()) {
+            throw new UsageException(ConvolutionCheck.advice());
+        }
     }
 
     /**

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.checkpoint;
 
+import dev.penumbra.internal.FileTree;
+import dev.penumbra.safetensors.AtomicFile;
 import dev.penumbra.state.State;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -37,10 +38,10 @@ public final class CheckpointFolder implements AutoCloseable {
     private static final Pattern NAME = Pattern.compile("[0-9]{6,18}-step-[0-9]{10,19}");
     private static final String TEMPORARY = ".saving-";
     private static final String DELETED = ".deleted-";
-    private static final String LOCK = ".lock";
 
     private final Path path;
-    private @Nullable FileChannel lock;
+    private final Set<Path> damaged = new HashSet<>();
+    private @Nullable FolderLock lock;
 
     /**
      * Names a folder. Nothing is read or written.
@@ -110,22 +111,33 @@ public final class CheckpointFolder implements AutoCloseable {
      * @throws IOException if the checkpoints cannot be listed
      */
     public Optional<Checkpoint> best(String weights, ScoreOrder order) throws IOException {
-        Checkpoint best = null;
+        Map<Path, Checkpoint> readable = readable();
+        return Optional.ofNullable(best(readable, weights, order)).map(readable::get);
+    }
+
+    private static @Nullable Path best(
+            Map<Path, Checkpoint> candidates, String weights, ScoreOrder order) {
+        Path best = null;
         float score = Float.NaN;
-        for (Checkpoint checkpoint : readable()) {
-            Float candidate = checkpoint.info().scores().get(weights);
-            if (candidate != null && (best == null || order.isBetter(candidate, score))) {
-                best = checkpoint;
-                score = candidate;
+        for (Map.Entry<Path, Checkpoint> candidate : candidates.entrySet()) {
+            Float its = candidate.getValue().info().scores().get(weights);
+            if (its != null && (best == null || order.isBetter(its, score))) {
+                best = candidate.getKey();
+                score = its;
             }
         }
-        return Optional.ofNullable(best);
+        return best;
     }
 
     /** The best score of each set of weights. */
     Map<String, Float> bestScores(ScoreOrder order) throws IOException {
+        return bestScores(readable(), order);
+    }
+
+    private static Map<String, Float> bestScores(
+            Map<Path, Checkpoint> checkpoints, ScoreOrder order) {
         Map<String, Float> best = new LinkedHashMap<>();
-        for (Checkpoint checkpoint : readable()) {
+        for (Checkpoint checkpoint : checkpoints.values()) {
             checkpoint
                     .info()
                     .scores()
@@ -136,60 +148,49 @@ public final class CheckpointFolder implements AutoCloseable {
         return best;
     }
 
-    private List<Checkpoint> readable() throws IOException {
-        List<Checkpoint> readable = new ArrayList<>();
+    /** The checkpoints that can be opened; a damaged one has no score that could be trusted. */
+    private Map<Path, Checkpoint> readable() throws IOException {
+        Map<Path, Checkpoint> readable = new LinkedHashMap<>();
         for (Path folder : list()) {
-            ifReadable(folder).ifPresent(readable::add);
+            try {
+                readable.put(folder, Checkpoint.open(folder));
+            } catch (CheckpointException e) {
+                // It is left out.
+            }
         }
         return readable;
     }
 
-    /** A damaged checkpoint has no score that could be trusted. */
-    private static Optional<Checkpoint> ifReadable(Path folder) throws IOException {
-        try {
-            return Optional.of(Checkpoint.open(folder));
-        } catch (CheckpointException e) {
-            return Optional.empty();
-        }
-    }
-
     /**
-     * Makes the folder this process's own for writing and removes what a killed one left behind.
+     * Makes the folder that of one training for saving and removes what a killed one left behind.
      *
-     * @throws IOException if it cannot be written or another process writes to it
+     * @param owner the training
+     * @throws CheckpointException if it cannot be written or another training saves to it
      */
-    void open() throws IOException {
+    void open(FolderLock.Owner owner) throws IOException {
         if (lock != null) {
             return;
         }
         try {
             Files.createDirectories(path);
-            FileChannel channel =
-                    FileChannel.open(
-                            path.resolve(LOCK),
-                            StandardOpenOption.CREATE,
-                            StandardOpenOption.WRITE);
-            if (!isLocked(channel)) {
-                channel.close();
-                throw new CheckpointException(
-                        "Cannot write checkpoints to " + path + ": another training does");
-            }
-            lock = channel;
+            lock = FolderLock.take(path, owner);
             clean();
         } catch (CheckpointException e) {
             throw e;
         } catch (IOException e) {
             throw new CheckpointException(
-                    "Cannot write checkpoints to " + path + ": " + Folders.reason(e), e);
+                    "Cannot write checkpoints to " + path + ": " + reason(e), e);
         }
     }
 
-    private static boolean isLocked(FileChannel channel) throws IOException {
-        try {
-            return channel.tryLock() != null;
-        } catch (OverlappingFileLockException e) {
-            return false;
-        }
+    /** What has gone wrong, in the words of the system. */
+    private static String reason(Exception e) {
+        String message = e.getMessage();
+        boolean told =
+                e instanceof FileSystemException file
+                        ? file.getReason() != null
+                        : e instanceof IOException;
+        return message != null && told ? message : e.getClass().getSimpleName() + ": " + message;
     }
 
     private void clean() throws IOException {
@@ -197,7 +198,7 @@ public final class CheckpointFolder implements AutoCloseable {
             for (Path entry : entries.toList()) {
                 String name = nameOf(entry);
                 if (name.startsWith(TEMPORARY) || name.startsWith(DELETED)) {
-                    Folders.delete(entry);
+                    FileTree.delete(entry);
                 }
             }
         }
@@ -210,20 +211,17 @@ public final class CheckpointFolder implements AutoCloseable {
      */
     Path save(CheckpointInfo info, Map<String, State> parts, Retention retention)
             throws IOException {
-        open();
         List<Path> earlier = list();
         long number = earlier.isEmpty() ? 1 : numberOf(earlier.get(earlier.size() - 1)) + 1;
         String name = String.format(Locale.ROOT, "%06d-step-%010d", number, info.progress().step());
         Path temporary = path.resolve(TEMPORARY + name);
         Path target = path.resolve(name);
         try {
-            new CheckpointWriter(info, parts).write(temporary);
-            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-            Folders.force(path);
+            new CheckpointFiles(info, parts).save(temporary);
+            AtomicFile.publishFolder(temporary, target);
         } catch (IOException | RuntimeException e) {
             discard(temporary, e);
-            throw new CheckpointException(
-                    "Cannot save checkpoint " + target + ": " + Folders.reason(e), e);
+            throw new CheckpointException("Cannot save checkpoint " + target + ": " + reason(e), e);
         }
         link(name);
         prune(retention);
@@ -233,7 +231,7 @@ public final class CheckpointFolder implements AutoCloseable {
     private static void discard(Path temporary, Exception cause) {
         try {
             if (Files.exists(temporary)) {
-                Folders.delete(temporary);
+                FileTree.delete(temporary);
             }
         } catch (IOException e) {
             cause.addSuppressed(e);
@@ -253,33 +251,63 @@ public final class CheckpointFolder implements AutoCloseable {
         }
     }
 
+    /** The run of the newest checkpoint that can be opened; null if there is none. */
+    @Nullable String run() throws IOException {
+        String run = null;
+        for (Checkpoint checkpoint : readable().values()) {
+            run = checkpoint.info().run();
+        }
+        return run;
+    }
+
+    CheckpointException anotherRun() {
+        return new CheckpointException(
+                "Cannot write checkpoints to "
+                        + path
+                        + ": it has those of another run; call resume(trainer) before the first"
+                        + " step to go on with that, or choose another folder");
+    }
+
+    /** Tells that a checkpoint is damaged in a way that only reading it all shows. */
+    void markDamaged(Collection<Path> checkpoints) {
+        damaged.addAll(checkpoints);
+    }
+
+    /**
+     * Deletes all but the latest and the best ones. Damaged ones do not count, and stay until those
+     * that were saved after them are enough.
+     */
     private void prune(Retention retention) throws IOException {
-        List<Path> all = list();
-        Set<Path> kept =
-                new HashSet<>(all.subList(Math.max(0, all.size() - retention.last()), all.size()));
+        Map<Path, Checkpoint> whole = readable();
+        whole.keySet().removeAll(damaged);
+        if (whole.size() <= retention.last()) {
+            return;
+        }
+        Path oldest = new ArrayList<>(whole.keySet()).get(whole.size() - retention.last());
+        Set<Path> best = new HashSet<>();
         ScoreOrder order = retention.best();
         if (order != null) {
-            for (String weights : bestScores(order).keySet()) {
-                best(weights, order).ifPresent(checkpoint -> kept.add(checkpoint.folder()));
+            for (String weights : bestScores(whole, order).keySet()) {
+                best.add(best(whole, weights, order));
             }
         }
-        for (Path checkpoint : all) {
-            if (!kept.contains(checkpoint)) {
+        for (Path checkpoint : list()) {
+            if (numberOf(checkpoint) < numberOf(oldest) && !best.contains(checkpoint)) {
                 // Renamed first, so that no name leads to half a checkpoint.
                 Path deleted = path.resolve(DELETED + nameOf(checkpoint));
                 Files.move(checkpoint, deleted, StandardCopyOption.ATOMIC_MOVE);
-                Folders.delete(deleted);
+                FileTree.delete(deleted);
             }
         }
     }
 
-    /** Lets other processes write to the folder. */
+    /** Lets other trainings save to the folder. */
     @Override
     public void close() throws IOException {
-        FileChannel open = lock;
-        if (open != null) {
+        FolderLock held = lock;
+        if (held != null) {
             lock = null;
-            open.close();
+            held.close();
         }
     }
 }

@@ -8,6 +8,8 @@ import java.util.Map;
 /**
  * What a checkpoint says of itself.
  *
+ * @param run the identity of the run, the same in all checkpoints of a training that goes on
+ * @param id the identity of the checkpoint, which no other one has
  * @param progress how far the training had come
  * @param time when it was saved; ISO-8601
  * @param versions the software that saved it, by name
@@ -17,6 +19,8 @@ import java.util.Map;
  * @param values what each part keeps beside its arrays, by name, by the name of the part
  */
 public record CheckpointInfo(
+        String run,
+        String id,
         Progress progress,
         String time,
         Map<String, String> versions,

@@ -1,31 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.checkpoint;
 
-import ai.djl.engine.Engine;
+import ai.djl.nn.Block;
 import ai.djl.training.Trainer;
 import ai.djl.training.listener.TrainingListenerAdapter;
-import ai.djl.training.optimizer.Optimizer;
-import ai.djl.translate.TranslateException;
-import dev.penumbra.state.State;
-import dev.penumbra.state.Stateful;
-import dev.penumbra.torch.OptimizerState;
-import dev.penumbra.torch.TorchRandom;
 import dev.penumbra.training.OptimizerSteps;
 import dev.penumbra.training.StepObserver;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.ref.WeakReference;
 import java.time.Duration;
-import java.time.Instant;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A training listener that saves checkpoints, from which the training goes on as if it had never
- * stopped: bit for bit on one thread, with averages, optimizer, random numbers and the position in
- * the shuffled data.
+ * stopped: bit for bit on one thread, with optimizer, random numbers, the position in the shuffled
+ * data, and parts such as averages of the weights.
  *
  * <pre>{@code
  * ResumableSampler sampler = ResumableSampler.shuffled(64); // of the training data
@@ -43,50 +34,33 @@ import org.jspecify.annotations.Nullable;
  * EasyTrain.fit(trainer, epochs - (int) done.epoch(), training, validation);
  * }</pre>
  *
- * <p>A checkpoint is saved right after an optimizer step and its averaging, or at the end of an
- * epoch. A loop of one's own tells the trainer of each epoch, {@code trainer.notifyListeners(l ->
- * l.onEpoch(trainer))}. What fails is thrown at the next step, from {@code trainer.step()}, as an
- * {@link UncheckedIOException}; the training is as it was and can go on.
+ * <p>A checkpoint is saved right after an optimizer step, once every {@link StepObserver} has dealt
+ * with it, or at the end of an epoch. A loop of one's own tells the trainer of each epoch, {@code
+ * trainer.notifyListeners(l -> l.onEpoch(trainer))}. What fails is thrown at the next step, from
+ * {@code trainer.step()}, as an {@link UncheckedIOException}; the training is as it was and can go
+ * on.
+ *
+ * <p>The listener takes what it needs, the folder above all, when a trainer resumes, takes its
+ * first step or is saved first, and gives it back when that trainer is closed. So it can go on with
+ * another trainer, and another listener can go on in the same folder. Several listeners serve
+ * several trainers that take steps in turn, with a folder each.
  *
  * <p>What the trainer's evaluators have accumulated within an epoch is not kept: after a resume in
  * the middle of an epoch its training accuracy is that of the rest. One device only.
  */
 public final class CheckpointListener extends TrainingListenerAdapter implements AutoCloseable {
 
-    static final String RANDOM = "random";
-
-    private final Optimizer optimizer;
     private final CheckpointFolder folder;
-    private final Triggers triggers;
-    private final Map<String, String> settings;
-    private final Map<String, TrainingPart> trainingParts;
-    private final Map<String, Stateful> programParts;
-    private final RandomPart random;
-    private final @Nullable BestScores best;
-    private final Saver saver;
-    private final boolean terminating;
-    private @Nullable Termination termination;
+    private final SavedTraining training;
     private final StepObserver steps = new Steps();
-    private boolean terminated;
-    private @Nullable Trainer trainer;
-    private boolean bestKnown;
-    private long step;
-    private long epoch;
-    private long batch;
-    private long latest = System.nanoTime();
-    private Duration pause = Duration.ZERO;
+    private WeakReference<Trainer> latestTrainer = new WeakReference<>(null);
+    private WeakReference<Block> latestBlock = new WeakReference<>(null);
+    private volatile @Nullable TrainingSession session;
+    private volatile boolean terminated;
 
     CheckpointListener(CheckpointListenerBuilder builder) {
         folder = new CheckpointFolder(builder.folder());
-        optimizer = builder.optimizer();
-        triggers = builder.triggers();
-        settings = builder.settings();
-        trainingParts = builder.trainingParts();
-        programParts = builder.programParts();
-        random = new RandomPart(builder.sampler(), builder.seed(), () -> batch);
-        best = builder.best();
-        saver = new Saver(folder, builder.retention(), builder.isBackground());
-        terminating = builder.isTerminating();
+        training = new SavedTraining(folder, builder);
     }
 
     /**
@@ -100,172 +74,206 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
 
     @Override
     public void onTrainingBegin(Trainer trainer) {
-        this.trainer = trainer;
+        requireOnce(trainer);
         OptimizerSteps.of(trainer).add(steps);
-        if (terminating && termination == null) {
-            termination = Termination.listen();
+        latestTrainer = new WeakReference<>(trainer);
+    }
+
+    private void requireOnce(Trainer trainer) {
+        int[] times = {0};
+        trainer.notifyListeners(listener -> times[0] += listener == this ? 1 : 0);
+        if (times[0] > 1) {
+            throw new IllegalStateException(
+                    "The CheckpointListener must be in the TrainingConfig once, got "
+                            + times[0]
+                            + " times: create a new TrainingConfig for each trainer");
         }
+    }
+
+    private void requireIn(Trainer trainer) {
+        if (!OptimizerSteps.of(trainer).has(steps)) {
+            throw new IllegalStateException(
+                    "The CheckpointListener must be part of the training: add it to the"
+                            + " TrainingConfig before newTrainer");
+        }
+        training.parts().requireIn(trainer);
     }
 
     /**
      * Goes on from the newest checkpoint of the folder, or begins if there is none. Call it once,
      * after {@code trainer.initialize(...)} and before the first step.
      *
+     * <p>Where the newest checkpoint is damaged, the log says so, and the training goes on from the
+     * newest one that is whole, unless {@link CheckpointListenerBuilder#optRefuseDamaged} was
+     * called.
+     *
      * @param trainer the trainer
      * @return how far the training has come
-     * @throws CheckpointException if the checkpoint is damaged, or belongs to another training; the
-     *     message tells every difference, and nothing has been changed
+     * @throws CheckpointException if no checkpoint is whole, or the newest whole one belongs to
+     *     another training; the message tells every difference, and nothing has been changed
      * @throws IOException if the checkpoint cannot be read or the folder cannot be written
+     * @throws IllegalStateException if the model has no weights yet, or this listener or that of a
+     *     part is not in the trainer's configuration
      */
     public Progress resume(Trainer trainer) throws IOException {
-        folder.open();
-        Checkpoint newest = NewestCheckpoint.of(folder);
-        if (newest == null) {
-            begin(Progress.START);
-            return Progress.START;
-        }
-        return restore(trainer, newest);
+        return resuming(trainer, () -> training.resume(trainer));
     }
 
     /**
-     * Goes on from a chosen checkpoint.
+     * Goes on from a chosen checkpoint: one of this folder, or one of another folder if this one
+     * has none.
      *
      * @param trainer the trainer
-     * @param checkpoint the checkpoint, of this folder or another
+     * @param checkpoint the checkpoint
      * @return how far the training has come
      * @throws CheckpointException as {@link #resume(Trainer)}
      * @throws IOException if it cannot be read or the folder cannot be written
+     * @throws IllegalStateException as {@link #resume(Trainer)}
      */
     public Progress resume(Trainer trainer, Checkpoint checkpoint) throws IOException {
-        folder.open();
-        checkpoint.verify();
-        return restore(trainer, checkpoint);
+        return resuming(trainer, () -> training.resume(trainer, checkpoint));
     }
 
-    private Progress restore(Trainer trainer, Checkpoint checkpoint) throws IOException {
-        List<String> large = new ArrayList<>(List.of(Checkpoint.MODEL, Checkpoint.OPTIMIZER));
-        large.addAll(trainingParts.keySet());
-        Restoration.run(checkpoint, parts(trainer), large, settings, versions());
-        begin(checkpoint.info().progress());
-        return checkpoint.info().progress();
-    }
-
-    private void begin(Progress progress) throws IOException {
-        step = progress.step();
-        epoch = progress.epoch();
-        batch = progress.batch();
-        rememberBest();
-        seed(progress.step());
-        latest = System.nanoTime();
-    }
-
-    private void rememberBest() throws IOException {
-        if (best != null) {
-            best.remember(folder.bestScores(best.order()));
-            bestKnown = true;
+    private Progress resuming(Trainer trainer, TrainingSession.Work<Progress> resume)
+            throws IOException {
+        requireOnce(trainer);
+        requireIn(trainer);
+        boolean beginning = current() == null;
+        TrainingSession begun = open(trainer);
+        try {
+            Progress progress = begun.run(resume);
+            begun.markSaved();
+            return progress;
+        } catch (IOException | RuntimeException e) {
+            if (beginning) {
+                end(begun);
+            }
+            throw e;
         }
     }
 
-    private void seed(long step) {
-        Long seed = random.seed();
-        if (seed != null) {
-            TorchRandom.seed(seed, step);
+    /** The session of a trainer, which begins one if it has not resumed. */
+    private TrainingSession use(Trainer trainer) throws IOException {
+        TrainingSession current = current();
+        if (current != null && current.isOf(trainer)) {
+            return current;
         }
+        requireIn(trainer);
+        Block before = latestBlock.get();
+        if (training.hasBegun() && before != null && before != trainer.getModel().getBlock()) {
+            throw new IllegalStateException(
+                    "The CheckpointListener has saved another model: call resume(trainer) before"
+                            + " the first step, or create one listener for each model");
+        }
+        TrainingSession begun = open(trainer);
+        if (current == null) {
+            try {
+                training.goOn();
+            } catch (IOException | RuntimeException e) {
+                end(begun);
+                throw e;
+            }
+        }
+        return begun;
     }
 
-    private Map<String, Stateful> parts(Trainer trainer) {
-        Map<String, Stateful> parts = new LinkedHashMap<>();
-        parts.put(Checkpoint.MODEL, new ModelState(trainer.getModel().getBlock()));
-        parts.put(
-                Checkpoint.OPTIMIZER, OptimizerState.of(optimizer, trainer.getModel().getBlock()));
-        trainingParts.forEach((name, part) -> parts.put(name, part.state(trainer)));
-        parts.put(RANDOM, random);
-        parts.putAll(programParts);
-        return parts;
+    private @Nullable TrainingSession current() {
+        TrainingSession current = session;
+        return current != null && current.isOpen() ? current : null;
     }
 
-    private static Map<String, String> versions() {
-        Map<String, String> versions = new LinkedHashMap<>();
-        versions.put("djl", Engine.getDjlVersion());
-        versions.put("pytorch", Engine.getEngine("PyTorch").getVersion());
-        versions.put("java", Runtime.version().toString());
-        return versions;
+    private TrainingSession open(Trainer trainer) throws IOException {
+        TrainingSession current = current();
+        if (current == null) {
+            current = TrainingSession.begin(trainer, folder, training.config());
+            session = current;
+        } else {
+            current.moveTo(trainer);
+        }
+        latestTrainer = new WeakReference<>(trainer);
+        latestBlock = new WeakReference<>(trainer.getModel().getBlock());
+        return current;
     }
 
-    @Override
-    public void onTrainingBatch(Trainer trainer, BatchData batchData) {
-        batch++;
-    }
-
-    /** What happens around each step. */
+    /** What happens around each step of each trainer. */
     private final class Steps implements StepObserver {
 
         @Override
+        public void checkStep(Trainer trainer) {
+            try {
+                requireOnce(trainer);
+                use(trainer);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        @Override
         public void afterStep(Trainer trainer) {
-            step++;
+            training.stepTaken();
+            TrainingSession current = session;
+            if (current != null) {
+                current.heard(true);
+            }
         }
 
         @Override
         public void onStepEnd(Trainer trainer) {
-            CheckpointListener.this.onStepEnd();
-        }
-    }
-
-    private void onStepEnd() {
-        seed(step);
-        try {
-            if (isTerminated() || triggers.isDueAtStep(step, System.nanoTime() - latest)) {
-                save(Map.of());
-            } else {
-                saver.check();
-            }
-            exitIfTerminated();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            training.seed();
+            react(trainer, training.isDueAtStep(), Map.of());
         }
     }
 
     @Override
+    public void onTrainingBatch(Trainer trainer, BatchData batchData) {
+        training.batchTrained();
+    }
+
+    @Override
     public void onValidationBatch(Trainer trainer, BatchData batchData) {
-        if (isTerminated()) {
-            try {
-                save(Map.of());
-                exitIfTerminated();
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
+        TrainingSession current = session;
+        if (current != null && current.isOf(trainer)) {
+            current.heard(false);
+            if (isTerminated()) {
+                react(trainer, true, Map.of());
             }
         }
     }
 
     @Override
     public void onEpoch(Trainer trainer) {
-        epoch++;
-        batch = 0;
+        training.epochEnded();
         try {
-            Map<String, Float> scores = scores(trainer);
-            boolean improved = best != null && best.improve(scores);
-            if (improved || isTerminated() || triggers.isDueAtEpoch(epoch)) {
-                save(scores);
-            } else {
-                saver.check();
-            }
-            exitIfTerminated();
+            TrainingSession current = use(trainer);
+            Map<String, Float> scores =
+                    isTerminated() ? Map.of() : current.run(() -> training.rate(trainer));
+            boolean improved = training.improve(scores);
+            react(trainer, improved || training.isDueAtEpoch(), scores);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    private Map<String, Float> scores(Trainer trainer) throws IOException {
-        if (best == null) {
-            return Map.of();
-        }
-        if (!bestKnown) {
-            rememberBest();
-        }
+    /** Saves if it is time to, and ends the process if that is wished. */
+    private void react(Trainer trainer, boolean due, Map<String, Float> scores) {
         try {
-            return best.evaluate(trainer, trainingParts.values());
-        } catch (TranslateException e) {
-            throw new IOException("Cannot validate at the end of epoch " + epoch, e);
+            TrainingSession current = use(trainer);
+            boolean ending = isTerminated();
+            if (due || ending) {
+                save(trainer, scores);
+            } else {
+                current.saver().check();
+            }
+            if (ending) {
+                current.run(
+                        () -> {
+                            current.saver().await();
+                            return scores;
+                        });
+                Termination.exitIfAllSaved();
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 
@@ -276,27 +284,22 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
      * @throws IllegalStateException if no trainer is open
      */
     public void save() throws IOException {
-        save(Map.of());
-    }
-
-    private void save(Map<String, Float> scores) throws IOException {
-        Trainer current = trainer;
-        if (current == null) {
+        Trainer trainer = latestTrainer.get();
+        if (trainer == null || !trainer.getManager().isOpen()) {
             throw new IllegalStateException(
                     "No trainer is open: add the listener to a TrainingConfig before newTrainer");
         }
-        long begin = System.nanoTime();
-        Map<String, State> states = new LinkedHashMap<>();
-        parts(current).forEach((name, part) -> states.put(name, part.state()));
-        Map<String, Map<String, String>> values = new LinkedHashMap<>();
-        states.forEach((name, state) -> values.put(name, state.values()));
-        Progress progress = new Progress(epoch, batch, step);
-        CheckpointInfo info =
-                new CheckpointInfo(
-                        progress, Instant.now().toString(), versions(), settings, scores, values);
-        saver.save(info, states);
-        latest = System.nanoTime();
-        pause = Duration.ofNanos(latest - begin);
+        save(trainer, Map.of());
+    }
+
+    private void save(Trainer trainer, Map<String, Float> scores) throws IOException {
+        TrainingSession current = use(trainer);
+        current.run(
+                () -> {
+                    training.save(trainer, current.saver(), scores);
+                    return scores;
+                });
+        current.markSaved();
     }
 
     /**
@@ -307,14 +310,8 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
      * @return whether it has come; false without {@link CheckpointListenerBuilder#optTerminate}
      */
     public boolean isTerminated() {
-        return terminated || (termination != null && termination.isRequested());
-    }
-
-    private void exitIfTerminated() throws IOException {
-        if (isTerminated()) {
-            saver.await();
-            System.exit(0);
-        }
+        TrainingSession current = session;
+        return terminated || (current != null && current.isTerminated());
     }
 
     /**
@@ -323,7 +320,10 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
      * @throws CheckpointException if it cannot be saved
      */
     public void await() throws IOException {
-        saver.await();
+        TrainingSession current = session;
+        if (current != null) {
+            current.saver().await();
+        }
     }
 
     /**
@@ -332,7 +332,7 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
      * @return the time
      */
     public Duration lastPause() {
-        return pause;
+        return training.lastPause();
     }
 
     /**
@@ -344,30 +344,39 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
         return folder;
     }
 
+    /** Ends what the trainer has begun; of another trainer, or one that has gone, nothing is. */
     @Override
     public void onTrainingEnd(Trainer trainer) {
-        this.trainer = null;
         OptimizerSteps.of(trainer).remove(steps);
-        Termination listening = termination;
-        if (listening != null) {
-            termination = null;
-            listening.close();
-            terminated = listening.isRequested();
+        TrainingSession current = session;
+        if (current != null && current.isOf(trainer)) {
+            try {
+                end(current);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
         }
+    }
+
+    private void end(TrainingSession current) throws IOException {
+        session = null;
         try {
-            saver.await();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            current.close();
+        } finally {
+            terminated |= current.isTerminated();
         }
     }
 
     /**
-     * Waits for the latest checkpoint and frees the copies and the folder.
+     * Waits for the latest checkpoint and gives everything back that a trainer has begun.
      *
      * @throws CheckpointException if the latest checkpoint cannot be saved
      */
     @Override
     public void close() throws IOException {
-        saver.close();
+        TrainingSession current = session;
+        if (current != null) {
+            end(current);
+        }
     }
 }

@@ -7,16 +7,15 @@ import dev.penumbra.state.Stateful;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** The builder of a {@link CheckpointListener}. */
 public final class CheckpointListenerBuilder {
 
-    private static final List<String> RESERVED =
-            List.of(Checkpoint.MODEL, Checkpoint.OPTIMIZER, CheckpointListener.RANDOM);
+    private static final Duration GRACE = Duration.ofMinutes(1);
 
     private @Nullable Path folder;
     private @Nullable Optimizer optimizer;
@@ -31,7 +30,8 @@ public final class CheckpointListenerBuilder {
     private final Map<String, Stateful> programParts = new LinkedHashMap<>();
     private @Nullable Long seed;
     private boolean background = true;
-    private boolean termination;
+    private boolean refuseDamaged;
+    private @Nullable Duration grace;
 
     CheckpointListenerBuilder() {}
 
@@ -98,9 +98,7 @@ public final class CheckpointListenerBuilder {
      * @return this builder
      */
     public CheckpointListenerBuilder optEvery(Duration time) {
-        if (time.isNegative() || time.isZero()) {
-            throw new IllegalArgumentException("time must be above 0, got " + time);
-        }
+        requirePositive("time", time);
         this.time = time;
         return this;
     }
@@ -168,10 +166,10 @@ public final class CheckpointListenerBuilder {
     }
 
     private void requireNew(String name) {
-        if (!name.matches("[A-Za-z0-9][A-Za-z0-9_-]*") || RESERVED.contains(name)) {
+        if (!name.matches("[A-Za-z0-9][A-Za-z0-9_-]*") || TrainingParts.RESERVED.contains(name)) {
             throw new IllegalArgumentException(
                     "name of a part must be letters, digits, '_' and '-' and none of "
-                            + RESERVED
+                            + TrainingParts.RESERVED
                             + ", got "
                             + name);
         }
@@ -207,12 +205,41 @@ public final class CheckpointListenerBuilder {
     }
 
     /**
-     * On the signal SIGTERM ends the step, saves and exits with code 0. Default: not.
+     * Refuses to resume where the newest checkpoint is damaged. Default: the log says so, and the
+     * training goes on from the newest one that is whole.
      *
      * @return this builder
      */
+    public CheckpointListenerBuilder optRefuseDamaged() {
+        refuseDamaged = true;
+        return this;
+    }
+
+    /**
+     * On the signal SIGTERM ends the step, saves and exits with code 0, with a grace of one minute.
+     * Default: not.
+     *
+     * @return this builder
+     * @see #optTerminate(Duration)
+     */
     public CheckpointListenerBuilder optTerminate() {
-        termination = true;
+        return optTerminate(GRACE);
+    }
+
+    /**
+     * On the signal SIGTERM ends the step, saves and exits with code 0. Default: not.
+     *
+     * <p>Where the training hangs, as in reading its data, the process ends without a checkpoint,
+     * with the code that it would have had without this setting: when there has been no step and no
+     * validation batch for the time of grace and for three times as long as there has ever been
+     * none. A second signal ends the process at once, with code 143.
+     *
+     * @param grace how long the training may be silent after the signal, above 0
+     * @return this builder
+     */
+    public CheckpointListenerBuilder optTerminate(Duration grace) {
+        requirePositive("grace", grace);
+        this.grace = grace;
         return this;
     }
 
@@ -223,12 +250,14 @@ public final class CheckpointListenerBuilder {
         return number;
     }
 
-    Path folder() {
-        return required("folder", folder);
+    private static void requirePositive(String name, Duration time) {
+        if (time.isNegative() || time.isZero()) {
+            throw new IllegalArgumentException(name + " must be above 0, got " + time);
+        }
     }
 
-    Optimizer optimizer() {
-        return required("optimizer", optimizer);
+    Path folder() {
+        return required("folder", folder);
     }
 
     private static <T> T required(String name, @Nullable T value) {
@@ -242,40 +271,26 @@ public final class CheckpointListenerBuilder {
         return sampler;
     }
 
-    Triggers triggers() {
-        return new Triggers(steps, epochs, time);
-    }
-
-    Retention retention() {
-        return new Retention(keepLast, validation == null ? null : validation.order());
-    }
-
     @Nullable BestScores best() {
         return validation == null ? null : new BestScores(validation);
     }
 
-    Map<String, String> settings() {
-        return new LinkedHashMap<>(settings);
+    CheckpointConfig config() {
+        return new CheckpointConfig(
+                new SaveIntervals(steps, epochs, time),
+                new Retention(keepLast, validation == null ? null : validation.order()),
+                settings,
+                background,
+                refuseDamaged,
+                grace);
     }
 
-    Map<String, TrainingPart> trainingParts() {
-        return new LinkedHashMap<>(trainingParts);
-    }
-
-    Map<String, Stateful> programParts() {
-        return new LinkedHashMap<>(programParts);
-    }
-
-    @Nullable Long seed() {
-        return seed;
-    }
-
-    boolean isBackground() {
-        return background;
-    }
-
-    boolean isTerminating() {
-        return termination;
+    TrainingParts parts(LongSupplier batches) {
+        return new TrainingParts(
+                required("optimizer", optimizer),
+                new LinkedHashMap<>(trainingParts),
+                new RandomPart(sampler, seed, batches),
+                new LinkedHashMap<>(programParts));
     }
 
     /**

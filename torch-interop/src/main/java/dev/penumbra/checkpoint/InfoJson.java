@@ -17,7 +17,7 @@ import java.util.Map;
  */
 final class InfoJson {
 
-    private static final String FORMAT = "penumbra-checkpoint-1";
+    private static final String FORMAT = "penumbra-checkpoint-2";
 
     private static final Gson GSON =
             new GsonBuilder()
@@ -28,9 +28,11 @@ final class InfoJson {
 
     private InfoJson() {}
 
-    static String write(CheckpointInfo info) {
+    static String format(CheckpointInfo info) {
         JsonObject json = new JsonObject();
         json.addProperty("format", FORMAT);
+        json.addProperty("run", info.run());
+        json.addProperty("id", info.id());
         json.addProperty("epoch", Long.toString(info.progress().epoch()));
         json.addProperty("batch", Long.toString(info.progress().batch()));
         json.addProperty("step", Long.toString(info.progress().step()));
@@ -45,11 +47,11 @@ final class InfoJson {
     }
 
     /**
-     * Reads what {@link #write} has written.
+     * Returns what {@link #format} was given.
      *
      * @throws IllegalArgumentException if it is anything else
      */
-    static CheckpointInfo read(String text) {
+    static CheckpointInfo parse(String text) {
         JsonObject json;
         try {
             json = GSON.fromJson(text, JsonObject.class);
@@ -66,6 +68,8 @@ final class InfoJson {
         JsonObject values = object(json, "parts");
         values.keySet().forEach(part -> parts.put(part, texts(object(values, part))));
         return new CheckpointInfo(
+                text(json, "run"),
+                text(json, "id"),
                 new Progress(number(json, "epoch"), number(json, "batch"), number(json, "step")),
                 text(json, "time"),
                 texts(object(json, "versions")),

@@ -5,50 +5,44 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** Finds where to go on, and what could be done if that is damaged. */
-final class NewestCheckpoint {
+/**
+ * Where a training goes on.
+ *
+ * @param whole the newest checkpoint that is whole; null if there is none
+ * @param damaged what is wrong with those after it, the newest first, by their folders
+ */
+record NewestCheckpoint(@Nullable Checkpoint whole, Map<Path, CheckpointException> damaged) {
 
-    private NewestCheckpoint() {}
-
-    static @Nullable Checkpoint of(CheckpointFolder folder) throws IOException {
+    /** Reads the checkpoints of a folder, the newest first, until one is whole. */
+    static NewestCheckpoint in(CheckpointFolder folder) throws IOException {
         List<Path> all = new ArrayList<>(folder.list());
-        if (all.isEmpty()) {
-            return null;
-        }
         Collections.reverse(all);
-        try {
-            Checkpoint newest = Checkpoint.open(all.get(0));
-            newest.verify();
-            return newest;
-        } catch (CheckpointException e) {
-            Path whole = firstWhole(all.subList(1, all.size()));
-            throw new CheckpointException(
-                    e.getMessage()
-                            + (whole == null
-                                    ? "; there is no other that is whole"
-                                    : "; the newest that is whole is " + whole),
-                    e);
-        }
-    }
-
-    private static @Nullable Path firstWhole(List<Path> candidates) throws IOException {
-        for (Path candidate : candidates) {
-            if (isWhole(candidate)) {
-                return candidate;
+        Map<Path, CheckpointException> damaged = new LinkedHashMap<>();
+        for (Path path : all) {
+            try {
+                Checkpoint checkpoint = Checkpoint.open(path);
+                checkpoint.verify();
+                return new NewestCheckpoint(checkpoint, damaged);
+            } catch (CheckpointException e) {
+                damaged.put(path, e);
             }
         }
-        return null;
+        return new NewestCheckpoint(null, damaged);
     }
 
-    private static boolean isWhole(Path candidate) throws IOException {
-        try {
-            Checkpoint.open(candidate).verify();
-            return true;
-        } catch (CheckpointException e) {
-            return false;
-        }
+    /** The newest checkpoint is damaged. */
+    CheckpointException failure() {
+        CheckpointException newest = damaged.values().iterator().next();
+        return new CheckpointException(
+                newest.getMessage()
+                        + (whole == null
+                                ? "; there is no other that is whole"
+                                : "; the newest that is whole is " + whole.folder()),
+                newest);
     }
 }

@@ -27,6 +27,7 @@ public final class ResumableSampler implements Sampler {
     private long stateAtEpoch = RandomState.get();
     private long stateAfterwards;
     private long skip;
+    private long drawn;
 
     /**
      * Makes a sampler resumable.
@@ -52,10 +53,30 @@ public final class ResumableSampler implements Sampler {
 
     @Override
     public Iterator<List<Long>> sample(RandomAccessDataset dataset) {
+        Iterator<List<Long>> batches;
         if (skip == 0) {
+            drawn = 0;
             stateAtEpoch = RandomState.get();
-            return sampler.sample(dataset);
+            batches = sampler.sample(dataset);
+        } else {
+            batches = rest(dataset);
         }
+        return new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                return batches.hasNext();
+            }
+
+            @Override
+            public List<Long> next() {
+                List<Long> batch = batches.next();
+                drawn++;
+                return batch;
+            }
+        };
+    }
+
+    private Iterator<List<Long>> rest(RandomAccessDataset dataset) {
         RandomState.set(stateAtEpoch);
         Iterator<List<Long>> batches = sampler.sample(dataset);
         for (; skip > 0; skip--) {
@@ -79,10 +100,16 @@ public final class ResumableSampler implements Sampler {
         return stateAtEpoch;
     }
 
+    /** The number of batches of the current epoch that have been given out. */
+    long drawn() {
+        return drawn;
+    }
+
     /** Lets the next epoch be the rest of one that was interrupted. */
     void resume(long atEpoch, long afterwards, long batches) {
         stateAtEpoch = atEpoch;
         stateAfterwards = afterwards;
         skip = batches;
+        drawn = batches;
     }
 }

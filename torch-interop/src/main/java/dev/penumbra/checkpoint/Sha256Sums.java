@@ -26,18 +26,18 @@ final class Sha256Sums {
 
     private Sha256Sums() {}
 
-    static String write(Map<String, String> sums) {
+    static String format(Map<String, String> sums) {
         StringBuilder text = new StringBuilder();
         sums.forEach((file, sum) -> text.append(sum).append("  ").append(file).append('\n'));
         return text.toString();
     }
 
     /**
-     * Reads the sums by the names of the files.
+     * Returns the sums by the names of the files.
      *
      * @throws IllegalArgumentException if a line is broken or a file is named twice
      */
-    static Map<String, String> read(String text) {
+    static Map<String, String> parse(String text) {
         Map<String, String> sums = new LinkedHashMap<>();
         String[] lines = text.split("\n", -1);
         for (int i = 0; i < lines.length - 1; i++) {

@@ -13,7 +13,7 @@ import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * Files that appear complete or not at all, also after a crash of the machine.
+ * Files and folders that appear complete or not at all, also after a crash of the machine.
  *
  * <p>The content goes to a hidden file beside the target, {@code .<name>.<random>.tmp}, and to the
  * disk; then the file takes its name in one step. A process that is killed meanwhile leaves the
@@ -92,6 +92,18 @@ public final class AtomicFile {
             channel.force(true);
         }
         rename(finished, path);
+        forceFolder(path);
+    }
+
+    /**
+     * Gives a folder whose files are on the disk its name.
+     *
+     * @param finished the folder; on the same disk as the target
+     * @param path the target, which must not exist or be an empty folder
+     * @throws IOException if that fails
+     */
+    public static void publishFolder(Path finished, Path path) throws IOException {
+        Files.move(finished, path, StandardCopyOption.ATOMIC_MOVE);
         forceFolder(path);
     }
 

@@ -30,6 +30,7 @@ record Header(long dataStart, Map<String, String> metadata, Map<String, TensorIn
 
     /** Reads the header of a file. */
     static Header read(Path path, FileChannel channel) throws IOException {
+        ForeignFile.refuse(path, channel);
         long fileLength = channel.size();
         int length = length(path, channel, fileLength);
         HeaderParser parser = new HeaderParser(path, new HeaderStream(channel, length));

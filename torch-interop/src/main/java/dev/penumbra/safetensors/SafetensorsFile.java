@@ -64,7 +64,9 @@ public final class SafetensorsFile implements AutoCloseable {
             throw new SafetensorsException(
                     path,
                     "file must be a regular file, got "
-                            + (Files.isDirectory(path) ? "a folder" : "something else"));
+                            + (Files.isDirectory(path)
+                                    ? "a folder: give the file in it"
+                                    : "something else"));
         }
         FileIdentity identity = FileIdentity.of(path);
         FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);

@@ -4,18 +4,26 @@ package dev.penumbra.torch;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
  * A search for infinite values and NaN in a fixed list of arrays, prepared for repeated calls.
  *
- * <p>On the processor each array is summed: finite sums prove that all values are finite. Only
- * where one is not, because a value is not or because the sum overflows, are the values themselves
- * looked at. On a GPU the largest magnitude is the one number that travels to the host.
+ * <p>On the processor the values are summed: a finite sum proves that all are finite. Only where it
+ * is not, because a value is not or because the sum overflows, are the values themselves looked at.
+ * On a GPU the largest magnitude is the one number that travels to the host.
  */
 public final class FiniteCheck {
 
+    /** Arrays up to this size are joined before they are summed, if there are many. */
+    private static final long SMALL = 1 << 11;
+
+    private static final int MANY = 32;
+
     private final TensorList arrays;
+    private final TensorList smallFirst;
+    private final int joined;
 
     /**
      * Prepares a check.
@@ -26,6 +34,17 @@ public final class FiniteCheck {
      */
     public FiniteCheck(List<? extends NDArray> arrays, NDManager manager) {
         this.arrays = TensorList.of(arrays).attach(manager);
+        List<NDArray> small = new ArrayList<>();
+        List<NDArray> others = new ArrayList<>();
+        arrays.forEach(array -> (array.size() <= SMALL ? small : others).add(array));
+        if (small.size() < MANY) {
+            smallFirst = this.arrays;
+            joined = 0;
+        } else {
+            joined = small.size();
+            small.addAll(others);
+            smallFirst = TensorList.of(small).attach(manager);
+        }
     }
 
     /**
@@ -35,7 +54,12 @@ public final class FiniteCheck {
      * @throws IllegalStateException if an array is closed
      */
     public int firstNonFinite() {
-        return ForeachOps.firstNonFinite(arrays);
+        arrays.requireOpen();
+        double sign =
+                arrays.isOnCpu()
+                        ? ForeachOps.finiteSum(smallFirst, joined)
+                        : ForeachOps.largest(arrays);
+        return Double.isFinite(sign) ? -1 : ForeachOps.firstNonFinite(arrays);
     }
 
     /**
@@ -50,7 +74,8 @@ public final class FiniteCheck {
             return;
         }
         try (TensorList list = TensorList.of(List.of(array))) {
-            if (ForeachOps.firstNonFinite(list) >= 0) {
+            if (!Double.isFinite(ForeachOps.finiteSum(list, 0))
+                    && ForeachOps.firstNonFinite(list) >= 0) {
                 try (NDArray wide = array.toType(DataType.FLOAT64, true)) {
                     throw new IllegalArgumentException(nonFinite(name, wide));
                 }

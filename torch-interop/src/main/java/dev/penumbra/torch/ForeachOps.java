@@ -2,16 +2,18 @@
 package dev.penumbra.torch;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.pytorch.jni.ScriptCalls;
+import java.util.Arrays;
 import java.util.function.LongConsumer;
 
 /**
  * Operations on whole lists of arrays in one native call, in place and outside of gradients.
  *
  * <p>Lists that belong together have the same size and, index by index, the same shapes. On the
- * processor large arrays are worked on piece by piece, cut along their longest axis, so that what
- * an operation needs beside the arrays is a few megabytes. An error of the engine arrives as an
- * {@link ai.djl.engine.EngineException} that names the operation.
+ * processor large arrays are worked on piece by piece, so that what an operation needs beside the
+ * arrays is a few megabytes. An error of the engine arrives as an {@link
+ * ai.djl.engine.EngineException} that names the operation.
  *
  * @see <a href="https://docs.pytorch.org/docs/stable/torch.html#foreach-operations">PyTorch,
  *     foreach operations</a>
@@ -21,21 +23,20 @@ public final class ForeachOps {
     /** Values of a piece that several moves share, those of a few arrays in a core's cache. */
     private static final long SHARED = 1 << 19;
 
-    /** Values of a piece for which there are intermediate results, which fit into a cache, too. */
-    private static final long SHORT = 1 << 17;
+    /** Values of a thread's share of a piece with intermediate results, which fit into a cache. */
+    private static final long SHARE = 1 << 17;
 
     /** Values of a piece on a GPU, where each piece is a call of its own. */
     private static final long LONG = 1 << 20;
+
+    /** Values of a piece that is never cut. */
+    private static final long WHOLE = Long.MAX_VALUE;
 
     private ForeachOps() {}
 
     /** Loaded with the first operation, not with the class that names them. */
     private static final class Holder {
         static final ScriptModule OPS = ScriptModule.load("foreach.py");
-        static final long SHARED_PIECE = ScriptCalls.fromLong(SHARED);
-        static final long SHORT_PIECE = ScriptCalls.fromLong(SHORT);
-        static final long LONG_PIECE = ScriptCalls.fromLong(LONG);
-        static final long WHOLE = ScriptCalls.fromLong(Long.MAX_VALUE);
         static final long YES = ScriptCalls.fromBoolean(true);
         static final long NO = ScriptCalls.fromBoolean(false);
     }
@@ -79,29 +80,22 @@ public final class ForeachOps {
         long sources = source.handle();
         boolean alike = requireMatch(target, source, weights);
         if (!alike) {
-            withDoubles(
-                    weights,
-                    list ->
-                            Holder.OPS.run(
-                                    "lerp_converted_",
-                                    targets,
-                                    sources,
-                                    list,
-                                    piece(target, Holder.SHORT_PIECE, Holder.WHOLE)));
+            move("lerp_converted_", target, weights, false, targets, sources);
         } else if (hasEnds(weights) || (target.isOnCpu() && target.largest() > SHARED)) {
-            long piece = piece(target, Holder.SHARED_PIECE, Holder.WHOLE);
-            long moving = ScriptCalls.fromTensors();
-            try {
-                withDoubles(
-                        weights,
-                        list ->
-                                Holder.OPS.run(
-                                        "lerp_in_pieces_", targets, sources, list, piece, moving));
-            } finally {
-                ScriptCalls.delete(moving);
-            }
+            long piece = target.isOnCpu() ? SHARED : WHOLE;
+            withDoubles(weights, list -> lerpInPieces(targets, sources, list, piece));
         } else {
-            withDoubles(weights, list -> Holder.OPS.run("lerp_each_", targets, sources, list));
+            withDoubles(weights, list -> run("lerp_each_", targets, sources, list));
+        }
+    }
+
+    private static void lerpInPieces(long targets, long sources, long weights, long piece) {
+        long moving = ScriptCalls.fromTensors();
+        try {
+            withLong(
+                    piece, size -> run("lerp_in_pieces_", targets, sources, weights, size, moving));
+        } finally {
+            ScriptCalls.delete(moving);
         }
     }
 
@@ -148,17 +142,7 @@ public final class ForeachOps {
         boolean alike = requireMatch(target, source, weights);
         // The other way round, so that each list remembers the one that it was compared with.
         carry.requireSameShapes(target);
-        withDoubles(
-                weights,
-                list ->
-                        Holder.OPS.run(
-                                "lerp_compensated_",
-                                targets,
-                                carries,
-                                sources,
-                                list,
-                                piece(target, Holder.SHORT_PIECE, Holder.WHOLE),
-                                alike ? Holder.NO : Holder.YES));
+        move("lerp_compensated_", target, weights, alike, targets, carries, sources);
     }
 
     /**
@@ -173,7 +157,7 @@ public final class ForeachOps {
         long targets = target.handle();
         long sources = source.handle();
         boolean alike = requireMatch(target, source, weights);
-        move("lerp_by_subtraction_", target, targets, sources, alike, weights);
+        move("lerp_by_subtraction_", target, weights, alike, targets, sources);
     }
 
     /**
@@ -195,30 +179,34 @@ public final class ForeachOps {
                 throw new IllegalArgumentException("divisor must be a number, got " + divisor);
             }
         }
-        move("lerp_by_division_", target, targets, sources, alike, divisors);
+        move("lerp_by_division_", target, divisors, alike, targets, sources);
     }
 
     private static void move(
-            String method,
-            TensorList target,
-            long targets,
-            long sources,
-            boolean alike,
-            double... numbers) {
-        withDoubles(
-                numbers,
-                list ->
-                        Holder.OPS.run(
-                                method,
-                                targets,
-                                sources,
-                                list,
-                                piece(target, Holder.SHORT_PIECE, Holder.WHOLE),
-                                alike ? Holder.NO : Holder.YES));
+            String method, TensorList target, double[] numbers, boolean alike, long... lists) {
+        int count = lists.length;
+        long[] arguments = Arrays.copyOf(lists, count + 3);
+        arguments[count + 2] = alike ? Holder.NO : Holder.YES;
+        withLong(
+                sharesOr(target, WHOLE),
+                piece -> {
+                    arguments[count + 1] = piece;
+                    withDoubles(
+                            numbers,
+                            list -> {
+                                arguments[count] = list;
+                                run(method, arguments);
+                            });
+                });
     }
 
-    private static long piece(TensorList list, long onCpu, long onOther) {
-        return list.isOnCpu() ? onCpu : onOther;
+    /** The values of a piece of arrays on the processor, or the given number on a GPU. */
+    private static long sharesOr(TensorList list, long onGpu) {
+        return list.isOnCpu() ? SHARE * JniUtils.getNumThreads() : onGpu;
+    }
+
+    private static void run(String method, long... arguments) {
+        Holder.OPS.run(method, arguments);
     }
 
     /**
@@ -267,6 +255,15 @@ public final class ForeachOps {
         }
     }
 
+    private static void withLong(long number, LongConsumer use) {
+        long value = ScriptCalls.fromLong(number);
+        try {
+            use.accept(value);
+        } finally {
+            ScriptCalls.delete(value);
+        }
+    }
+
     private static void withDoubles(double[] numbers, LongConsumer use) {
         long list = ScriptCalls.fromDoubles(numbers);
         try {
@@ -287,7 +284,7 @@ public final class ForeachOps {
         long targets = target.handle();
         long sources = source.handle();
         target.requireSameShapes(source);
-        Holder.OPS.run("copy_", targets, sources);
+        run("copy_", targets, sources);
     }
 
     /**
@@ -301,7 +298,7 @@ public final class ForeachOps {
         long one = first.handle();
         long other = second.handle();
         first.requireSameShapes(second);
-        Holder.OPS.run("swap_", one, other, piece(first, Holder.SHORT_PIECE, Holder.LONG_PIECE));
+        withLong(sharesOr(first, LONG), piece -> run("swap_", one, other, piece));
     }
 
     /**
@@ -334,8 +331,12 @@ public final class ForeachOps {
         long one = first.handle();
         long other = second.handle();
         first.requireSameShapes(second);
-        long piece = piece(first, Holder.SHORT_PIECE, Holder.LONG_PIECE);
-        return Holder.OPS.runDouble("distance", one, other, piece);
+        long piece = ScriptCalls.fromLong(sharesOr(first, LONG));
+        try {
+            return Holder.OPS.runDouble("distance", one, other, piece);
+        } finally {
+            ScriptCalls.delete(piece);
+        }
     }
 
     /** Returns the Euclidean norm of all arrays as one vector, in the arrays' precision. */
@@ -355,22 +356,32 @@ public final class ForeachOps {
     }
 
     /**
-     * Returns the index of the first array with an infinite value or one that is not a number.
+     * Returns a number that is finite only if all values are; it may be infinite where they are
+     * large.
      *
-     * @param arrays the arrays, of floating-point types and on one device
-     * @return the index, or -1
+     * @param arrays the arrays, of floating-point types
+     * @param joined the number of small ones at the beginning that are better summed together
+     */
+    static double finiteSum(TensorList arrays, int joined) {
+        long count = ScriptCalls.fromLong(joined);
+        try {
+            return Holder.OPS.runDouble("finite_sum", arrays.handle(), count);
+        } finally {
+            ScriptCalls.delete(count);
+        }
+    }
+
+    /** Returns the largest magnitude, or NaN if a value is not a number; 0 if there are none. */
+    static double largest(TensorList arrays) {
+        return Holder.OPS.runDouble("largest", arrays.handle());
+    }
+
+    /**
+     * Returns the index of the first array with an infinite value or one that is not a number, or
+     * -1. It looks at the arrays one by one, whether there is such a value or not.
      */
     static int firstNonFinite(TensorList arrays) {
-        return arrays.isOnCpu() ? firstNonFiniteInTurn(arrays) : firstNonFiniteAtOnce(arrays);
-    }
-
-    private static int firstNonFiniteInTurn(TensorList arrays) {
         return (int) Holder.OPS.runLong("first_non_finite", arrays.handle());
-    }
-
-    /** As {@link #firstNonFinite}, with few kernels and one value that travels to the host. */
-    static int firstNonFiniteAtOnce(TensorList arrays) {
-        return (int) Holder.OPS.runLong("first_non_finite_at_once", arrays.handle());
     }
 
     /**
@@ -404,12 +415,13 @@ public final class ForeachOps {
         long targets = target.handle();
         long sources = source.handle();
         target.requireSameShapes(source);
-        long piece = piece(target, Holder.SHORT_PIECE, Holder.LONG_PIECE);
+        long piece = ScriptCalls.fromLong(sharesOr(target, LONG));
         long number = ScriptCalls.fromDouble(weight);
         try {
             return Holder.OPS.runDouble("stalled_share", targets, sources, number, piece);
         } finally {
             ScriptCalls.delete(number);
+            ScriptCalls.delete(piece);
         }
     }
 

@@ -13,14 +13,21 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Objects;
 import java.util.function.LongFunction;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * One loaded archive of operations. It holds no tensors, so one serves every device; it stays
  * loaded for the life of the process.
  */
 final class ScriptModule {
+
+    private static final String OLDEST = "2.7.1";
+    private static final int[] OLDEST_PARTS = {2, 7, 1};
+    private static final Pattern NUMBERS = Pattern.compile("(\\d{1,6})\\.(\\d{1,6})\\.(\\d{1,6})");
 
     private final PtSymbolBlock block;
 
@@ -34,6 +41,7 @@ final class ScriptModule {
      * @param resource the name of the file
      * @return the module
      * @throws EngineException if the source has an error, with its line
+     * @throws LinkageError if PyTorch is missing or too old
      */
     static ScriptModule load(String resource) {
         try (InputStream in = ScriptModule.class.getResourceAsStream(resource)) {
@@ -48,16 +56,54 @@ final class ScriptModule {
     }
 
     static ScriptModule of(String source) throws IOException {
-        Engine engine = Engine.getEngine("PyTorch");
+        Engine engine = engine("PyTorch");
+        return of(source, engine, engine.getVersion());
+    }
+
+    /** Loads an archive as PyTorch of a version, whose age explains why it cannot be loaded. */
+    static ScriptModule of(String source, Engine engine, String version) throws IOException {
         NDManager manager = engine.newBaseManager();
         try {
             InputStream archive = new ByteArrayInputStream(ScriptArchive.of(source));
             return new ScriptModule(
                     JniUtils.loadModule((PtNDManager) manager, archive, false, false));
+        } catch (EngineException e) {
+            manager.close();
+            if (isOlder(version)) {
+                // An error leaves the initialization of a class as it is.
+                throw new LinkageError(
+                        "Penumbra needs PyTorch " + OLDEST + " or newer, got " + version, e);
+            }
+            throw e;
         } catch (IOException | RuntimeException e) {
             manager.close();
             throw e;
         }
+    }
+
+    static Engine engine(String name) {
+        try {
+            return Engine.getEngine(name);
+        } catch (IllegalArgumentException e) {
+            throw new LinkageError(
+                    "Penumbra needs the engine "
+                            + name
+                            + " of DJL: add ai.djl.pytorch:pytorch-engine to the class path",
+                    e);
+        }
+    }
+
+    /** Whether a version, such as 2.5.1 or 2.5.1-cu124, is sure to be older than is needed. */
+    private static boolean isOlder(String version) {
+        Matcher numbers = NUMBERS.matcher(version);
+        if (!numbers.lookingAt()) {
+            return false;
+        }
+        int[] parts = new int[OLDEST_PARTS.length];
+        for (int i = 0; i < parts.length; i++) {
+            parts[i] = Integer.parseInt(numbers.group(i + 1));
+        }
+        return Arrays.compare(parts, OLDEST_PARTS) < 0;
     }
 
     /** The methods of a block that is loaded already; it stays the caller's. */

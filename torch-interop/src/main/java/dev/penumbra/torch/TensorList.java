@@ -135,9 +135,13 @@ public final class TensorList implements AutoCloseable {
         return handle;
     }
 
-    /** A handle is compared as an object, since its number may be that of an earlier tensor. */
+    /**
+     * Checks that the list and everything in it is open, as every operation does.
+     *
+     * @throws IllegalStateException if the list or an array is closed
+     */
     @SuppressWarnings({"BoxedPrimitiveEquality", "ReferenceEquality"})
-    private void requireOpen() {
+    public void requireOpen() {
         if (handle == 0) {
             throw new IllegalStateException("The list is closed");
         }
@@ -147,6 +151,7 @@ public final class TensorList implements AutoCloseable {
                 throw new IllegalStateException(
                         "The array at index " + i + " of " + arrays.length + " is closed");
             }
+            // Compared as objects, since a number may be that of a tensor of before.
             same &= arrays[i].getHandle() == handles[i];
         }
         if (!same) {

@@ -3,7 +3,8 @@ class Ops(Module):
   __buffers__ = []
   training : bool
   # Pieces are cut here, at each call: a view kept between calls would miss memory replaced by set_.
-  # The axis is -1 where an array is one piece.
+  # They are rows of the first axis whose rows are small enough, which lie together in memory, else
+  # of the longest. The axis is -1 where an array is one piece.
   def cut(self: __torch__.Ops, array: Tensor, piece: int) -> Tuple[int, int, int]:
     axis = -1
     rows = 1
@@ -11,13 +12,13 @@ class Ops(Module):
     size = torch.numel(array)
     if torch.gt(size, piece):
       sizes = torch.size(array)
-      axis = 0
-      rows = sizes[0]
+      row = size
       for i in range(torch.len(sizes)):
-        if torch.gt(sizes[i], rows):
+        if torch.__and__(torch.gt(row, piece), torch.gt(sizes[i], rows)):
           axis = i
           rows = sizes[i]
-      step = ops.prim.max(1, torch.floordiv(piece, torch.floordiv(size, rows)))
+          row = torch.floordiv(size, rows)
+      step = ops.prim.max(1, torch.floordiv(piece, row))
     return (axis, rows, step)
   def part(self: __torch__.Ops, array: Tensor, axis: int, begin: int, step: int) -> Tensor:
     if torch.lt(axis, 0):
@@ -128,8 +129,8 @@ class Ops(Module):
     if torch.gt(torch.len(moving), 0):
       torch._foreach_lerp_(moving, arriving, numbers)
     return None
-  def lerp_converted_(self: __torch__.Ops, targets: List[Tensor], sources: List[Tensor], weights: List[float], piece: int) -> None:
-    (self).move_all(0, targets, targets, sources, weights, piece, True)
+  def lerp_converted_(self: __torch__.Ops, targets: List[Tensor], sources: List[Tensor], weights: List[float], piece: int, convert: bool) -> None:
+    (self).move_all(0, targets, targets, sources, weights, piece, convert)
     return None
   def lerp_by_subtraction_(self: __torch__.Ops, targets: List[Tensor], sources: List[Tensor], weights: List[float], piece: int, convert: bool) -> None:
     (self).move_all(1, targets, targets, sources, weights, piece, convert)
@@ -208,8 +209,27 @@ class Ops(Module):
       if torch.__not__(torch.is_set_to(first[i], second[i])):
         all_are = False
     return all_are
+  # The first arrays are joined in groups, since a call for each would cost more than the sum.
+  def finite_sum(self: __torch__.Ops, arrays: List[Tensor], joined: int) -> float:
+    total = 0.0
+    for begin in range(0, joined, 256):
+      group = torch.slice(arrays, begin, ops.prim.min(torch.add(begin, 256), joined))
+      total = torch.add(total, float(torch.sum(torch.flatten_dense_tensors(group))))
+    for i in range(joined, torch.len(arrays)):
+      total = torch.add(total, float(torch.sum(arrays[i])))
+    return total
+  # The largest norm is the one value that travels to the host, and few kernels are started.
+  def largest(self: __torch__.Ops, arrays: List[Tensor]) -> float:
+    filled = annotate(List[Tensor], [])
+    for i in range(torch.len(arrays)):
+      if torch.gt(torch.numel(arrays[i]), 0):
+        torch.append(filled, arrays[i])
+    largest = 0.0
+    if torch.gt(torch.len(filled), 0):
+      largest = float(torch.amax(torch.stack(torch._foreach_norm(filled, inf))))
+    return largest
   # A number minus itself is 0 only if it is finite.
-  def search(self: __torch__.Ops, arrays: List[Tensor]) -> int:
+  def first_non_finite(self: __torch__.Ops, arrays: List[Tensor]) -> int:
     found = -1
     for i in range(torch.len(arrays)):
       if torch.__and__(torch.lt(found, 0), torch.gt(torch.numel(arrays[i]), 0)):
@@ -218,26 +238,6 @@ class Ops(Module):
         high = float(greatest)
         if torch.ne(torch.add(torch.sub(low, low), torch.sub(high, high)), 0.0):
           found = i
-    return found
-  def first_non_finite(self: __torch__.Ops, arrays: List[Tensor]) -> int:
-    total = 0.0
-    for i in range(torch.len(arrays)):
-      total = torch.add(total, float(torch.sum(arrays[i])))
-    found = -1
-    if torch.ne(torch.sub(total, total), 0.0):
-      found = (self).search(arrays)
-    return found
-  # One value travels to the host, and few kernels are started.
-  def first_non_finite_at_once(self: __torch__.Ops, arrays: List[Tensor]) -> int:
-    filled = annotate(List[Tensor], [])
-    for i in range(torch.len(arrays)):
-      if torch.gt(torch.numel(arrays[i]), 0):
-        torch.append(filled, arrays[i])
-    found = -1
-    if torch.gt(torch.len(filled), 0):
-      greatest = float(torch.amax(torch.stack(torch._foreach_norm(filled, inf))))
-      if torch.ne(torch.sub(greatest, greatest), 0.0):
-        found = (self).search(arrays)
     return found
   def stalled_share(self: __torch__.Ops, target: List[Tensor], source: List[Tensor], weight: float, piece: int) -> float:
     device = ops.prim.device(target[0])

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -120,7 +121,7 @@ final class CheckpointFolderTest {
         try (CheckpointFolder folder = new CheckpointFolder(temporary)) {
             Checkpoints.save(folder, 1, Map.of("ema", 1f), Checkpoints.KEEP_ALL);
             Path better = Checkpoints.save(folder, 2, Map.of("ema", 2f), Checkpoints.KEEP_ALL);
-            Files.writeString(better.resolve(CheckpointWriter.INFO), "{}");
+            Files.writeString(better.resolve(CheckpointFiles.INFO), "{}");
             assertEquals(1, step(folder.best("ema", ScoreOrder.HIGHER_IS_BETTER)));
         }
     }
@@ -130,16 +131,44 @@ final class CheckpointFolderTest {
     }
 
     @Test
-    void secondWriter_isRefused() throws IOException {
+    void secondTraining_isRefused() throws IOException {
         try (CheckpointFolder first = new CheckpointFolder(temporary);
-                CheckpointFolder second = new CheckpointFolder(temporary)) {
-            first.open();
-            CheckpointException e = assertThrows(CheckpointException.class, second::open);
+                CheckpointFolder second = new CheckpointFolder(temporary.resolve("."))) {
+            first.open(Checkpoints.owner(true));
+            CheckpointException e =
+                    assertThrows(
+                            CheckpointException.class, () -> second.open(Checkpoints.owner(true)));
             assertEquals(
-                    "Cannot write checkpoints to " + temporary + ": another training does",
+                    "Cannot write checkpoints to "
+                            + second.path()
+                            + ": another training of this process does: close its trainer",
                     e.getMessage());
             first.close();
-            second.open();
+            second.open(Checkpoints.owner(true));
+        }
+    }
+
+    @Test
+    void endedTraining_isMadeToGiveUp() throws IOException {
+        try (CheckpointFolder first = new CheckpointFolder(temporary);
+                CheckpointFolder second = new CheckpointFolder(temporary)) {
+            first.open(
+                    new FolderLock.Owner() {
+                        @Override
+                        public boolean isInUse() {
+                            return false;
+                        }
+
+                        @Override
+                        public void abandon() {
+                            try {
+                                first.close();
+                            } catch (IOException e) {
+                                throw new UncheckedIOException(e);
+                            }
+                        }
+                    });
+            second.open(Checkpoints.owner(true));
         }
     }
 
@@ -151,7 +180,7 @@ final class CheckpointFolderTest {
         Path other = Files.createFile(temporary.resolve("notes.txt"));
         try (CheckpointFolder folder = new CheckpointFolder(temporary)) {
             assertEquals(List.of(), folder.list());
-            folder.open();
+            folder.open(Checkpoints.owner(true));
             assertFalse(Files.exists(half));
             assertFalse(Files.exists(gone));
             assertTrue(Files.exists(other));
@@ -162,7 +191,9 @@ final class CheckpointFolderTest {
     void folderBelowAFile_isRefused() throws IOException {
         Path file = Files.createFile(temporary.resolve("file"));
         try (CheckpointFolder folder = new CheckpointFolder(file.resolve("run"))) {
-            CheckpointException e = assertThrows(CheckpointException.class, folder::open);
+            CheckpointException e =
+                    assertThrows(
+                            CheckpointException.class, () -> folder.open(Checkpoints.owner(true)));
             assertTrue(
                     String.valueOf(e.getMessage())
                             .startsWith(

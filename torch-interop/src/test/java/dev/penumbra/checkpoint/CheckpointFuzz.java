@@ -165,7 +165,7 @@ public final class CheckpointFuzz {
                     });
             files.put(
                     Sha256Sums.FILE_NAME,
-                    Sha256Sums.write(sums).getBytes(StandardCharsets.ISO_8859_1));
+                    Sha256Sums.format(sums).getBytes(StandardCharsets.ISO_8859_1));
         }
         return name + ", kind " + kind + ", fitting " + fitting;
     }

@@ -12,6 +12,8 @@ import java.util.Map;
 /** Small checkpoints without a training. */
 final class Checkpoints {
 
+    static final String RUN = "run-1";
+
     static final Retention KEEP_ALL = new Retention(1000, null);
 
     private Checkpoints() {}
@@ -24,6 +26,8 @@ final class Checkpoints {
         values.put(Checkpoint.MODEL, Map.of());
         values.put("counter", Map.of("count", "12"));
         return new CheckpointInfo(
+                RUN,
+                "checkpoint-" + step,
                 new Progress(1, 2, step),
                 "2026-01-01T00:00:00Z",
                 Map.of("djl", "0.35.1"),
@@ -48,6 +52,19 @@ final class Checkpoints {
             parts.put("counter", State.of(Map.of("count", "12")));
             return folder.save(info(step, scores), parts, retention);
         }
+    }
+
+    /** A training that goes on, or one that has ended. */
+    static FolderLock.Owner owner(boolean inUse) {
+        return new FolderLock.Owner() {
+            @Override
+            public boolean isInUse() {
+                return inUse;
+            }
+
+            @Override
+            public void abandon() {}
+        };
     }
 
     static Retention keeping(int last, ScoreOrder goal) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.checkpoint;
 
+import dev.penumbra.internal.FileTree;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -97,7 +98,7 @@ public final class KillProgram {
     /** A training that is killed at once has not made the folder. */
     private static void empty(Path checkpoints) throws IOException {
         if (Files.exists(checkpoints)) {
-            Folders.delete(checkpoints);
+            FileTree.delete(checkpoints);
         }
         Files.createDirectories(checkpoints);
     }

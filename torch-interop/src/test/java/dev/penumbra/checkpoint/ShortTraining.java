@@ -33,6 +33,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -51,6 +52,7 @@ public final class ShortTraining implements AutoCloseable {
     public static final int BATCHES = 5;
 
     static final int EPOCHS = Integer.getInteger("short.epochs", 3);
+    private static final Duration GRACE = Duration.ofSeconds(Integer.getInteger("short.grace", 60));
     private static final int HIDDEN = Integer.getInteger("short.hidden", 8);
 
     /** The end of a training in the middle. */
@@ -112,7 +114,7 @@ public final class ShortTraining implements AutoCloseable {
                         .setOptimizer(optimizer)
                         .optSampler(sampler)
                         .optStepSeeds(3)
-                        .optTerminate()
+                        .optTerminate(GRACE)
                         .optSettings(Map.of("scenario", scenario.name()));
         if (saveEvery > 0) {
             builder.optEverySteps(saveEvery).optEveryEpochs(1000);

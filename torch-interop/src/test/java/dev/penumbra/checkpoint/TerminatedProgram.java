@@ -9,8 +9,9 @@ import java.io.IOException;
 import java.nio.file.Path;
 
 /**
- * A training that listens to SIGTERM. With the second argument {@code wait} it prints {@code
- * middle} in the middle of its second epoch and then makes each step last.
+ * A training that listens to SIGTERM. In the middle of its second epoch it prints {@code middle};
+ * then, with the second argument {@code wait}, it makes each step last, and with {@code stuck} it
+ * does nothing any more. With {@code end} it goes on. The first argument is the folder.
  */
 final class TerminatedProgram {
 
@@ -19,30 +20,29 @@ final class TerminatedProgram {
     private TerminatedProgram() {}
 
     public static void main(String[] arguments) throws IOException, TranslateException {
-        boolean waiting = arguments[1].equals("wait");
         try (ShortTraining training =
                 new ShortTraining(SavingProgram.SCENARIO, Path.of(arguments[0]), 1000, 0)) {
-            if (waiting) {
-                training.observe(
-                        new StepObserver() {
-                            @Override
-                            public void afterStep(Trainer trainer) {
-                                if (OptimizerSteps.of(trainer).taken() >= MIDDLE) {
-                                    System.out.println("middle");
-                                    pause();
-                                }
-                            }
-                        });
+            switch (arguments[1]) {
+                case "wait" -> training.observe(new Pause(200));
+                case "stuck" -> training.observe(new Pause(Long.MAX_VALUE));
+                default -> {}
             }
             System.out.println(training.run());
         }
     }
 
-    private static void pause() {
-        try {
-            Thread.sleep(200);
-        } catch (InterruptedException e) {
-            throw new IllegalStateException(e);
+    /** Holds the training up between two steps. */
+    private record Pause(long millis) implements StepObserver {
+        @Override
+        public void onStepEnd(Trainer trainer) {
+            if (OptimizerSteps.of(trainer).taken() >= MIDDLE) {
+                System.out.println("middle");
+                try {
+                    Thread.sleep(millis);
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.djl.Model;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.Trainer;
@@ -26,7 +27,9 @@ final class TerminationAfterTrainingTest {
                 CheckpointListener listener = listener(folder)) {
             model.setBlock(Linear.builder().setUnits(1).build());
             DefaultTrainingConfig config = new DefaultTrainingConfig(new SafeL2Loss());
-            try (Trainer unused = model.newTrainer(config.addTrainingListeners(listener))) {
+            try (Trainer trainer = model.newTrainer(config.addTrainingListeners(listener))) {
+                trainer.initialize(new Shape(1, 1));
+                listener.resume(trainer);
                 assertFalse(listener.isTerminated());
                 raise();
                 long begin = System.nanoTime();

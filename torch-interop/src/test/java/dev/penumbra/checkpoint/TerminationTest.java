@@ -2,6 +2,7 @@
 package dev.penumbra.checkpoint;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -34,9 +35,7 @@ final class TerminationTest {
 
         Path checkpoints = folder.resolve("checkpoints");
         Process process = start(output, checkpoints, "wait");
-        while (process.isAlive() && !Files.readString(output).contains("middle")) {
-            Thread.sleep(5);
-        }
+        awaitMiddle(process, output);
         process.destroy(); // SIGTERM
         assertTrue(process.waitFor(10, TimeUnit.SECONDS), "it must end within 10 s");
         assertEquals(0, process.exitValue(), () -> ChildProcess.errors(output));
@@ -45,6 +44,74 @@ final class TerminationTest {
 
         assertEquals(0, start(output, checkpoints, "end").waitFor());
         assertEquals(expected, last(output));
+    }
+
+    private static void awaitMiddle(Process process, Path output)
+            throws IOException, InterruptedException {
+        while (process.isAlive() && !Files.readString(output).contains("middle")) {
+            Thread.sleep(5);
+        }
+    }
+
+    private static List<Path> saved(Path checkpoints) throws IOException {
+        return new CheckpointFolder(checkpoints).list();
+    }
+
+    @Test
+    void sigterm_whileTheTrainingHangs_endsTheProcessAfterTheGrace(@TempDir Path folder)
+            throws IOException, InterruptedException {
+        Path output = folder.resolve("output.txt");
+        Path checkpoints = folder.resolve("checkpoints");
+        List<String> options = List.of("-Dshort.epochs=40", "-Dshort.grace=2");
+        Process process =
+                ChildProcess.start(
+                        output, options, TerminatedProgram.class, checkpoints.toString(), "stuck");
+        awaitMiddle(process, output);
+        process.destroy();
+        assertFalse(process.waitFor(1, TimeUnit.SECONDS), "it must wait for the training");
+        assertTrue(process.waitFor(60, TimeUnit.SECONDS), "it must end");
+        assertEquals(143, process.exitValue());
+        String errors = ChildProcess.errors(output);
+        assertTrue(errors.contains("The training has not reacted to SIGTERM"), errors);
+        assertEquals(List.of(), saved(checkpoints));
+    }
+
+    @Test
+    void secondSigterm_endsTheProcessAtOnce(@TempDir Path folder)
+            throws IOException, InterruptedException {
+        Path output = folder.resolve("output.txt");
+        Path checkpoints = folder.resolve("checkpoints");
+        Process process = start(output, checkpoints, "stuck");
+        awaitMiddle(process, output);
+        process.destroy();
+        while (process.isAlive() && !ChildProcess.errors(output).contains("SIGTERM has come")) {
+            Thread.sleep(5);
+        }
+        assertTrue(process.isAlive());
+        process.destroy();
+        assertTrue(process.waitFor(10, TimeUnit.SECONDS), "it must end");
+        assertEquals(143, process.exitValue());
+        assertEquals(List.of(), saved(checkpoints));
+    }
+
+    @Test
+    void sigterm_ofTwoTrainingsInTurn_savesBothOfTheSameRound(@TempDir Path folder)
+            throws IOException, InterruptedException {
+        Path output = folder.resolve("output.txt");
+        Path first = folder.resolve("first");
+        Path second = folder.resolve("second");
+        Process process =
+                ChildProcess.start(
+                        output, TwoTrainingsProgram.class, first.toString(), second.toString());
+        awaitMiddle(process, output);
+        process.destroy();
+        assertTrue(process.waitFor(20, TimeUnit.SECONDS), "it must end");
+        assertEquals(0, process.exitValue(), () -> ChildProcess.errors(output));
+        long steps = Line.progress(first).step();
+        assertTrue(steps > 5, "steps " + steps);
+        long others = Line.progress(second).step();
+        // The signal may come between the two steps of the second one.
+        assertTrue(Math.abs(others - 2 * steps) <= 1, others + " steps for " + steps);
     }
 
     private static String last(Path output) throws IOException {

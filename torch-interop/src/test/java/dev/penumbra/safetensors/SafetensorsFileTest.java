@@ -174,7 +174,8 @@ final class SafetensorsFileTest {
     @Test
     void lengths_areChecked() {
         assertEquals(
-                prefix() + "file must have at least 8 bytes, got 0",
+                prefix()
+                        + "file must be a safetensors file, got an empty file: fetch or write it again",
                 failure(() -> open(new byte[0])));
         assertEquals(
                 prefix() + "file must have at least 8 bytes, got 7",
@@ -217,7 +218,7 @@ final class SafetensorsFileTest {
     void folder_isRefused() {
         path = folder;
         assertEquals(
-                prefix() + "file must be a regular file, got a folder",
+                prefix() + "file must be a regular file, got a folder: give the file in it",
                 failure(() -> SafetensorsFile.open(folder)));
     }
 

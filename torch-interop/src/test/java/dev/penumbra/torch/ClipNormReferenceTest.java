@@ -11,6 +11,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import dev.penumbra.testing.Golden;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -30,7 +31,7 @@ final class ClipNormReferenceTest {
 
     private static final int UNITS = 3;
 
-    private static final JsonObject FILE = Golden.read("clip.json");
+    private static final JsonObject FILE = Golden.read("torch/clip.json").getAsJsonObject();
 
     private NDManager manager;
 
@@ -45,7 +46,7 @@ final class ClipNormReferenceTest {
     }
 
     static Stream<String> names() {
-        return Golden.cases(FILE).stream()
+        return Golden.objects(FILE.get("cases")).stream()
                 .map(c -> c.get("name").getAsString())
                 .filter(name -> !name.equals("max_norm_zero"));
     }
@@ -112,7 +113,7 @@ final class ClipNormReferenceTest {
     }
 
     private static JsonObject golden(String name) {
-        return Golden.cases(FILE).stream()
+        return Golden.objects(FILE.get("cases")).stream()
                 .filter(c -> c.get("name").getAsString().equals(name))
                 .findFirst()
                 .orElseThrow();
@@ -123,7 +124,7 @@ final class ClipNormReferenceTest {
         NDList gradients = new NDList();
         for (int i = 0; i < shapes.size(); i++) {
             float[] values = Golden.floats(golden.getAsJsonArray("gradients").get(i));
-            NDArray array = manager.create(values, new Shape(Golden.shape(shapes.get(i))));
+            NDArray array = manager.create(values, new Shape(Golden.longs(shapes.get(i))));
             gradients.add(array);
         }
         return gradients;

@@ -9,6 +9,7 @@ import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import dev.penumbra.testing.Golden;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
@@ -20,7 +21,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** {@code torch.optim.AdamW} over 100 steps, written by adamw.py. */
 final class FusedAdamWReferenceTest {
 
-    private static final JsonObject FILE = Golden.read("adamw.json");
+    private static final JsonObject FILE = Golden.read("torch/adamw.json").getAsJsonObject();
 
     private NDManager manager;
 
@@ -35,7 +36,7 @@ final class FusedAdamWReferenceTest {
     }
 
     static Stream<String> names() {
-        return Golden.cases(FILE).stream().map(c -> c.get("name").getAsString());
+        return Golden.objects(FILE.get("cases")).stream().map(c -> c.get("name").getAsString());
     }
 
     /**
@@ -114,7 +115,7 @@ final class FusedAdamWReferenceTest {
 
         Run(String name) {
             golden =
-                    Golden.cases(FILE).stream()
+                    Golden.objects(FILE.get("cases")).stream()
                             .filter(c -> c.get("name").getAsString().equals(name))
                             .findFirst()
                             .orElseThrow();
@@ -132,7 +133,7 @@ final class FusedAdamWReferenceTest {
                             golden.get("weight_decay").getAsDouble());
             for (int i = 0; i < initial.size(); i++) {
                 float[] values = Golden.floats(initial.get(i));
-                NDArray weight = manager.create(values, new Shape(Golden.shape(shapes.get(i))));
+                NDArray weight = manager.create(values, new Shape(Golden.longs(shapes.get(i))));
                 weight.setRequiresGradient(true);
                 weights.add(weight);
                 oracles.add(new DoubleAdamW(settings, values));

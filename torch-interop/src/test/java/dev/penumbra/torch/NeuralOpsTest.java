@@ -225,9 +225,24 @@ final class NeuralOpsTest {
             assertSame(
                     NeuralOpsTest::upsampleConv, NeuralOpsTest::upsampleThenConv, doubles, 1e-13);
         }
-        NDList singles = imageInputs(DataType.FLOAT32, 3, 16, 9, 8);
-        assertSame(NeuralOpsTest::upsampleConv, NeuralOpsTest::upsampleThenConv, singles, 2e-6);
+        assertEqualsInDouble(imageInputs(DataType.FLOAT32, 3, 16, 9, 8));
         assertGradient(NeuralOpsTest::upsampleConv, imageInputs(DataType.FLOAT64, 2, 2, 3, 2));
+    }
+
+    /**
+     * The oracle computes in float64: on some processors PyTorch 2.7.1's own float32 convolution of
+     * an odd number of channels has gradients of its input that are not numbers.
+     */
+    private void assertEqualsInDouble(NDList singles) {
+        NDList doubles = new NDList();
+        singles.forEach(input -> doubles.add(input.toType(DataType.FLOAT64, true)));
+        NDList expected = differentiate(NeuralOpsTest::upsampleThenConv, doubles);
+        NDList actual = differentiate(NeuralOpsTest::upsampleConv, singles);
+        for (int i = 0; i < expected.size(); i++) {
+            double distance =
+                    distance(actual.get(i).toType(DataType.FLOAT64, true), expected.get(i));
+            assertTrue(distance <= 2e-6, i + ": " + distance);
+        }
     }
 
     /** Sums of weights in half precision would be off by up to 5e-4 of a weight. */

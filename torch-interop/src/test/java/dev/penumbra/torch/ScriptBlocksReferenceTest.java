@@ -12,6 +12,7 @@ import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import dev.penumbra.testing.Golden;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;

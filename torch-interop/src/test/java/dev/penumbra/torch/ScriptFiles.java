@@ -13,6 +13,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.Pair;
 import com.google.gson.JsonObject;
+import dev.penumbra.testing.Golden;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URISyntaxException;
@@ -25,7 +26,8 @@ import java.util.Objects;
 /** The TorchScript files that script/make.py writes. */
 final class ScriptFiles {
 
-    private static final JsonObject EXPECTED = Golden.read("script/expected.json");
+    private static final JsonObject EXPECTED =
+            Golden.read("torch/script/expected.json").getAsJsonObject();
 
     private ScriptFiles() {}
 
@@ -62,7 +64,7 @@ final class ScriptFiles {
         JsonObject expected = expected(name);
         return manager.create(
                 Golden.floats(expected.get("input")),
-                new Shape(Golden.shape(expected.get("shape"))));
+                new Shape(Golden.longs(expected.get("shape"))));
     }
 
     static NDArray forward(Block block, NDArray input, boolean training) {

@@ -3,13 +3,17 @@ package dev.penumbra.torch;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ai.djl.engine.Engine;
 import ai.djl.engine.EngineException;
 import ai.djl.pytorch.jni.ScriptCalls;
 import java.io.IOException;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 final class ScriptModuleTest {
 
@@ -47,6 +51,36 @@ final class ScriptModuleTest {
                         EngineException.class,
                         () -> ScriptModule.of(SOURCE.replace("torch.mul", "torch.nothing")));
         assertTrue(String.valueOf(e.getMessage()).contains("nothing"), e.getMessage());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"2.5.1", "1.13.1", "2.7.0-cu128"})
+    void olderPyTorch_isSaidInOneSentence(String version) {
+        LinkageError e = assertThrows(LinkageError.class, () -> loadUnknown(version));
+        assertEquals("Penumbra needs PyTorch 2.7.1 or newer, got " + version, e.getMessage());
+        assertInstanceOf(EngineException.class, e.getCause());
+    }
+
+    /** What it says of the source is all there is to say. */
+    @ParameterizedTest
+    @ValueSource(strings = {"2.7.1", "2.10.0", "3.0.0", "unknown"})
+    void newerPyTorch_saysWhatItLacks(String version) {
+        EngineException e = assertThrows(EngineException.class, () -> loadUnknown(version));
+        assertTrue(String.valueOf(e.getMessage()).contains("nothing"), e.getMessage());
+    }
+
+    private static void loadUnknown(String version) throws IOException {
+        String source = SOURCE.replace("torch.mul", "torch.nothing");
+        ScriptModule.of(source, Engine.getEngine("PyTorch"), version);
+    }
+
+    @Test
+    void missingEngine_isSaidInOneSentence() {
+        LinkageError e = assertThrows(LinkageError.class, () -> ScriptModule.engine("Torch"));
+        assertEquals(
+                "Penumbra needs the engine Torch of DJL: add ai.djl.pytorch:pytorch-engine to the"
+                        + " class path",
+                e.getMessage());
     }
 
     @Test

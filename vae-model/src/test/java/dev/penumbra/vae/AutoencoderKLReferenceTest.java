@@ -15,6 +15,7 @@ import ai.djl.training.ParameterStore;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import dev.penumbra.testing.Golden;
 import dev.penumbra.vae.AutoencoderKLConfig.OddSizes;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,7 +32,8 @@ import org.junit.jupiter.params.provider.CsvSource;
  */
 final class AutoencoderKLReferenceTest {
 
-    private static final JsonObject MODELS = Golden.read("autoencoder_kl.json").getAsJsonObject();
+    private static final JsonObject MODELS =
+            Golden.read("vae/autoencoder_kl.json").getAsJsonObject();
 
     private static double[] doubles(JsonElement element) {
         JsonArray array = element.getAsJsonArray();

@@ -15,6 +15,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import dev.penumbra.testing.Golden;
 import dev.penumbra.vae.loss.GaussianFormulas;
 import java.util.Arrays;
 import java.util.SplittableRandom;
@@ -56,7 +57,7 @@ final class DiagonalGaussianTest {
     }
 
     private static void assertRecorded(String name, NDArray actual) {
-        for (JsonObject c : Golden.objects(Golden.read("metric-cases.json"))) {
+        for (JsonObject c : Golden.objects(Golden.read("vae/metric-cases.json"))) {
             if (c.get("name").getAsString().startsWith(name)) {
                 JsonArray expected = c.getAsJsonArray("value");
                 double[] values = actual.toDoubleArray();

@@ -9,6 +9,7 @@ import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import dev.penumbra.testing.Golden;
 import dev.penumbra.vae.loss.DeltaVae;
 import dev.penumbra.vae.loss.FreeBitsFormulas;
 import dev.penumbra.vae.loss.GanFormulas;
@@ -25,7 +26,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Every recorded value of a formula or a metric, to twelve digits. */
 final class MetricCasesReferenceTest {
 
-    private static final List<JsonObject> CASES = Golden.objects(Golden.read("metric-cases.json"));
+    private static final List<JsonObject> CASES =
+            Golden.objects(Golden.read("vae/metric-cases.json"));
     private static final double RELATIVE = 1e-12;
 
     static List<JsonObject> cases() {

@@ -4,9 +4,9 @@ package dev.penumbra.ema.schedule;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.google.gson.JsonObject;
-import dev.penumbra.ema.Golden;
 import dev.penumbra.ema.library.LibrarySchedules;
 import dev.penumbra.ema.schedule.SwaLearningRate.Anneal;
+import dev.penumbra.testing.Golden;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -26,8 +26,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 final class DecayCasesReferenceTest {
 
     private static final List<JsonObject> RECORDED =
-            Golden.objects(Golden.read("decay-cases.json"));
-    private static final JsonObject MORE = Golden.read("decay-cases-more.json").getAsJsonObject();
+            Golden.objects(Golden.read("ema/decay-cases.json"));
+    private static final JsonObject MORE =
+            Golden.read("ema/decay-cases-more.json").getAsJsonObject();
 
     /** The cases that no test here reads, by library, each with its reason. */
     private static final Map<String, String> LEFT_OUT = Map.of();
@@ -63,7 +64,7 @@ final class DecayCasesReferenceTest {
     }
 
     static Stream<Named<JsonObject>> float32() {
-        return Golden.objects(Golden.read("decay-cases.json")).stream()
+        return Golden.objects(Golden.read("ema/decay-cases.json")).stream()
                 .filter(c -> c.has("decay_float64"))
                 .map(DecayCasesReferenceTest::named);
     }

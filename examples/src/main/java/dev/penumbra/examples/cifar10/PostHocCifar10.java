@@ -151,13 +151,14 @@ public final class PostHocCifar10 implements Callable<Integer> {
             requireAtLeast("--threads", threads);
             Environment.useThreads(threads);
         }
+        Environment.requireRightConvolutions(Engine.getInstance().defaultDevice());
     }
 
-    private Path newFolder() {
+    private Path newFolder() throws IOException {
         if (out == null) {
             throw new UsageException("Missing required option: '--out=DIR'");
         }
-        if (Files.exists(out)) {
+        if (Files.exists(out) && !RunFolder.isUnbegun(out)) {
             throw new UsageException("--out must be a new folder, got " + out);
         }
         return out;

@@ -9,21 +9,33 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
+import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Reads the fields of a JSON object by name and type.
  *
+ * <p>This is the only place that looks at JSON: whatever kind of value a field has, it is read or
+ * refused. Lists that are missing or null are empty.
+ *
  * <p>The {@code opt} methods return null where a field is missing or null. All others, and a field
- * of another type in every case, throw an {@link IllegalArgumentException} that names the field.
+ * of another type in every case, throw an {@link IllegalArgumentException} that names the field,
+ * with the objects and lists around it.
  */
 final class Fields {
 
+    private static final int LONGEST = 80;
+
     private final JsonObject object;
+    private final String path;
 
     Fields(JsonObject object) {
+        this(object, "");
+    }
+
+    private Fields(JsonObject object, String path) {
         this.object = object;
+        this.path = path;
     }
 
     String text(String name) {
@@ -81,47 +93,54 @@ final class Fields {
         if (!value.isJsonObject()) {
             throw wrong(name, "an object", value);
         }
-        return new Fields(value.getAsJsonObject());
+        return new Fields(value.getAsJsonObject(), path + name + ".");
     }
 
     List<Integer> integers(String name) {
-        return list(name, element -> asInteger(name, element));
+        return list(name, this::asInteger);
     }
 
     List<Double> numbers(String name) {
         return list(
                 name,
-                element -> {
+                (place, element) -> {
                     if (element instanceof JsonPrimitive value && value.isNumber()) {
                         return value.getAsDouble();
                     }
-                    throw wrong(name, "a list of numbers", element);
+                    throw wrong(place, "a number", element);
                 });
     }
 
     List<List<Integer>> matrix(String name) {
         return list(
                 name,
-                row -> {
+                (place, row) -> {
                     if (!row.isJsonArray()) {
-                        throw wrong(name, "a list of lists of integers", row);
+                        throw wrong(place, "a list", row);
                     }
-                    return elements(row.getAsJsonArray(), cell -> asInteger(name, cell));
+                    return elements(place, row.getAsJsonArray(), this::asInteger);
                 });
     }
 
     List<String> texts(String name) {
-        return list(name, JsonElement::getAsString);
+        return list(
+                name,
+                (place, element) -> {
+                    if (element instanceof JsonPrimitive value && value.isString()) {
+                        return value.getAsString();
+                    }
+                    throw wrong(place, "text", element);
+                });
     }
 
     List<Fields> objects(String name) {
         return list(
                 name,
-                element -> {
+                (place, element) -> {
                     if (!element.isJsonObject()) {
-                        throw wrong(name, "a list of objects", element);
+                        throw wrong(place, "an object", element);
                     }
-                    return new Fields(element.getAsJsonObject());
+                    return new Fields(element.getAsJsonObject(), path + place + ".");
                 });
     }
 
@@ -158,7 +177,7 @@ final class Fields {
                 : Double.valueOf(digits);
     }
 
-    private <T> List<T> list(String name, Function<JsonElement, T> read) {
+    private <T> List<T> list(String name, BiFunction<String, JsonElement, T> read) {
         JsonElement value = object.get(name);
         if (value == null || value.isJsonNull()) {
             return List.of();
@@ -166,12 +185,16 @@ final class Fields {
         if (!value.isJsonArray()) {
             throw wrong(name, "a list", value);
         }
-        return elements(value.getAsJsonArray(), read);
+        return elements(name, value.getAsJsonArray(), read);
     }
 
-    private static <T> List<T> elements(JsonArray array, Function<JsonElement, T> read) {
+    /** Reads each element with its place, as in {@code seeds[0]}. */
+    private static <T> List<T> elements(
+            String name, JsonArray array, BiFunction<String, JsonElement, T> read) {
         List<T> list = new ArrayList<>(array.size());
-        array.forEach(element -> list.add(read.apply(element)));
+        for (int i = 0; i < array.size(); i++) {
+            list.add(read.apply(name + "[" + i + "]", array.get(i)));
+        }
         return list;
     }
 
@@ -186,7 +209,7 @@ final class Fields {
         throw wrong(name, rule, value);
     }
 
-    private static int asInteger(String name, JsonElement element) {
+    private int asInteger(String name, JsonElement element) {
         if (element instanceof JsonPrimitive value && value.isNumber()) {
             double number = value.getAsDouble();
             if (number == Math.rint(number) && Math.abs(number) <= Integer.MAX_VALUE) {
@@ -196,14 +219,16 @@ final class Fields {
         throw wrong(name, "an integer", element);
     }
 
-    private static <T> T required(String name, @Nullable T value, String rule) {
+    private <T> T required(String name, @Nullable T value, String rule) {
         if (value == null) {
-            throw new IllegalArgumentException(name + " must be " + rule + ", got nothing");
+            throw new IllegalArgumentException(path + name + " must be " + rule + ", got nothing");
         }
         return value;
     }
 
-    private static IllegalArgumentException wrong(String name, String rule, JsonElement value) {
-        return new IllegalArgumentException(name + " must be " + rule + ", got " + value);
+    private IllegalArgumentException wrong(String name, String rule, JsonElement value) {
+        String text = value.toString();
+        String got = text.length() <= LONGEST ? text : text.substring(0, LONGEST) + "...";
+        return new IllegalArgumentException(path + name + " must be " + rule + ", got " + got);
     }
 }

@@ -7,6 +7,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.Strictness;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -16,6 +17,11 @@ import java.nio.file.Path;
 final class LogLines {
 
     private static final Gson GSON = new GsonBuilder().setStrictness(Strictness.STRICT).create();
+
+    private static final String FIRST_LINE = "{\"event\":\"run\",";
+
+    /* Far more than settings, versions and checksums take. */
+    private static final int LONGEST_FIRST_LINE = 1 << 20;
 
     /** What takes the events in their order. */
     @FunctionalInterface
@@ -51,7 +57,7 @@ final class LogLines {
             if (line.isBlank()) {
                 continue;
             }
-            String at = "Cannot read " + file + ", line " + (i + 1) + ": ";
+            String at = at(file, i + 1);
             JsonObject object;
             try {
                 object = parse(line);
@@ -76,9 +82,67 @@ final class LogLines {
         return false;
     }
 
-    /** The JSON object of a line. */
-    static JsonObject parse(String line) {
-        return GSON.fromJson(line, JsonObject.class);
+    /**
+     * Returns the name of the event in a line.
+     *
+     * @param file the log
+     * @param number the number of the line; the first is 1
+     * @param line the line
+     * @return the name, or an empty text for a blank line
+     * @throws IOException if the line is broken; the message names the file and the line
+     */
+    static String eventOf(Path file, int number, String line) throws IOException {
+        if (line.isBlank()) {
+            return "";
+        }
+        try {
+            return new Fields(parse(line)).text("event");
+        } catch (JsonParseException e) {
+            throw new IOException(at(file, number) + "it is not a JSON object", e);
+        } catch (IllegalArgumentException e) {
+            throw new IOException(at(file, number) + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Tells whether a file is the log of a run that was ended before its first line was whole.
+     *
+     * @param file the file, which need not be there
+     * @return whether it is empty or has the beginning of a first line and no end of one
+     * @throws IOException if it cannot be read
+     */
+    static boolean isUnbegun(Path file) throws IOException {
+        if (!Files.isRegularFile(file)) {
+            return false;
+        }
+        byte[] first;
+        try (InputStream in = Files.newInputStream(file)) {
+            first = in.readNBytes(LONGEST_FIRST_LINE);
+        }
+        String text = new String(first, StandardCharsets.ISO_8859_1);
+        // A file system that lost power leaves bytes of 0 where nothing was written.
+        return text.trim().isEmpty()
+                || FIRST_LINE.startsWith(text)
+                || (text.startsWith(FIRST_LINE)
+                        && text.indexOf('\n') < 0
+                        && first.length < LONGEST_FIRST_LINE);
+    }
+
+    private static String at(Path file, int number) {
+        return "Cannot read " + file + ", line " + number + ": ";
+    }
+
+    /**
+     * Returns the JSON object of a text.
+     *
+     * @throws JsonParseException if it is something else
+     */
+    static JsonObject parse(String text) {
+        JsonObject object = GSON.fromJson(text, JsonObject.class);
+        if (object == null) {
+            throw new JsonParseException("there is nothing");
+        }
+        return object;
     }
 
     private static Path file(Path folder) throws NoSuchFileException {
@@ -106,7 +170,11 @@ final class LogLines {
 
     private static void requireBegun(boolean begun, Path file) throws IOException {
         if (!begun) {
-            throw new IOException("Cannot read " + file + ": it has no complete line");
+            throw new IOException(
+                    "Cannot read "
+                            + file
+                            + ": it has no whole line, as the run was ended before it began."
+                            + " Begin it anew with its command");
         }
     }
 }

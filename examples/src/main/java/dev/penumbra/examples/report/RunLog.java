@@ -36,9 +36,11 @@ public final class RunLog implements AutoCloseable {
                     .disableHtmlEscaping()
                     .create();
 
+    private final Path file;
     private final FileChannel channel;
 
-    private RunLog(FileChannel channel) {
+    private RunLog(Path file, FileChannel channel) {
+        this.file = file;
         this.channel = channel;
     }
 
@@ -68,11 +70,34 @@ public final class RunLog implements AutoCloseable {
             }
             long end = endOfLastLine(channel);
             channel.truncate(end).position(end);
-            return new RunLog(channel);
+            return new RunLog(file, channel);
         } catch (IOException | RuntimeException e) {
             channel.close();
             throw e;
         }
+    }
+
+    /**
+     * Tells whether a folder has the log of a run that was ended before it began.
+     *
+     * @param folder the run's folder, which need not be there
+     * @return whether there is a log that is empty or has nothing but the beginning of its first
+     *     line, so that nothing is lost if the run begins anew
+     * @throws IOException if the log cannot be read
+     */
+    public static boolean isUnbegun(Path folder) throws IOException {
+        return LogLines.isUnbegun(folder.resolve(FILE_NAME));
+    }
+
+    /**
+     * Tells whether a folder has the log of a run that began.
+     *
+     * @param folder the run's folder, which need not be there
+     * @return whether there is a log, which {@link #isUnbegun} does not say to be none
+     * @throws IOException if the log cannot be read
+     */
+    public static boolean isBegun(Path folder) throws IOException {
+        return Files.exists(folder.resolve(FILE_NAME)) && !isUnbegun(folder);
     }
 
     /**
@@ -133,10 +158,12 @@ public final class RunLog implements AutoCloseable {
         String text = new String(bytes.array(), StandardCharsets.ISO_8859_1);
         int found = 0;
         int begin = 0;
+        int number = 0;
         for (int end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', begin)) {
             String line = text.substring(begin, end);
             begin = end + 1;
-            if (names.contains(RunReader.eventOf(line))) {
+            number++;
+            if (names.contains(LogLines.eventOf(file, number, line))) {
                 found = begin;
             }
         }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.examples.report;
 
-import com.google.gson.JsonParseException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -27,18 +26,6 @@ final class RunReader {
         List<Run.SeedLog> logs =
                 reader.seeds.entrySet().stream().map(e -> e.getValue().log(e.getKey())).toList();
         return new Run(Objects.requireNonNull(reader.start), logs, reader.seconds, cutOff);
-    }
-
-    /** The name of the event in a line, or an empty text for a blank line. */
-    static String eventOf(String line) throws IOException {
-        if (line.isBlank()) {
-            return "";
-        }
-        try {
-            return new Fields(LogLines.parse(line)).text("event");
-        } catch (JsonParseException e) {
-            throw new IOException("Cannot read the log: a line is not a JSON object", e);
-        }
     }
 
     private void add(String event, Fields fields) {

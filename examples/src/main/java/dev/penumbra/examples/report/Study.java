@@ -67,14 +67,24 @@ public record Study(String title, List<String> args, List<Member> members) {
     public static Study read(Path folder) throws IOException {
         Path file = folder.resolve(FILE_NAME);
         try {
-            Study study = GSON.fromJson(Files.readString(file), Study.class);
-            if (study != null) {
-                return study;
-            }
-        } catch (JsonParseException | NullPointerException e) {
-            throw new IOException("Cannot read " + file + ": it is not a study", e);
+            Fields fields = new Fields(LogLines.parse(Files.readString(file)));
+            return new Study(
+                    fields.text("title"),
+                    fields.texts("args"),
+                    fields.objects("members").stream().map(Study::member).toList());
+        } catch (JsonParseException e) {
+            throw new IOException("Cannot read " + file + ": it is not a JSON object", e);
+        } catch (IllegalArgumentException e) {
+            throw new IOException("Cannot read " + file + ": " + e.getMessage(), e);
         }
-        throw new IOException("Cannot read " + file + ": it is empty");
+    }
+
+    private static Member member(Fields fields) {
+        return new Member(
+                fields.text("folder"),
+                fields.text("group"),
+                fields.text("name"),
+                fields.texts("args"));
     }
 
     /**

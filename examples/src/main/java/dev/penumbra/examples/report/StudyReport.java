@@ -3,7 +3,6 @@ package dev.penumbra.examples.report;
 
 import dev.penumbra.safetensors.AtomicFile;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -40,7 +39,7 @@ public final class StudyReport {
         for (Study.Member member : study.members()) {
             Path run = folder.resolve(member.folder());
             int place = drawn.merge(member.group(), 1, Integer::sum);
-            if (Files.isRegularFile(run.resolve(RunLog.FILE_NAME))) {
+            if (RunLog.isBegun(run)) {
                 VaeRun log = VaeRun.read(run);
                 Part part = new Part(member, log, VaeSummary.of(log), "line" + place);
                 parts.add(part);
@@ -59,8 +58,7 @@ public final class StudyReport {
      * @throws IOException if the log cannot be read
      */
     public static boolean isEnded(Path run) throws IOException {
-        return Files.exists(run.resolve(RunLog.FILE_NAME))
-                && RunProgress.read(run).seconds() != null;
+        return RunLog.isBegun(run) && RunProgress.read(run).seconds() != null;
     }
 
     /**

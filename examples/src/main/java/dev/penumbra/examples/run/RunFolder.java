@@ -40,14 +40,50 @@ public final class RunFolder implements AutoCloseable {
         resuming = earlier != null;
     }
 
-    /** Begins a run with its first line. */
+    /**
+     * Begins a run with its first line, also where an earlier attempt was ended before it had one.
+     *
+     * @param path its folder
+     * @param start the first line
+     * @throws UsageException if the folder has a run, or another process begins one there
+     */
     public static RunFolder begin(Path path, RunEvent.Started start) throws IOException {
         if (Files.exists(path.resolve(CHECKPOINTS))) {
             throw new UsageException("--out must be without " + CHECKPOINTS + ", got " + path);
         }
-        RunFolder folder = new RunFolder(path, RunLog.open(path), null);
-        folder.log.append(start);
-        return folder;
+        requireUnbegun(path);
+        RunLog log = open(path, "--out must be a folder that no other process is writing");
+        try {
+            // Another run may have been here between the first look at the log and its lock.
+            requireUnbegun(path);
+            log.cutBack(0);
+            log.append(start);
+            return new RunFolder(path, log, null);
+        } catch (IOException | RuntimeException e) {
+            log.close();
+            throw e;
+        }
+    }
+
+    private static void requireUnbegun(Path path) throws IOException {
+        if (RunLog.isBegun(path)) {
+            throw new UsageException(
+                    "--out must be without a " + RunLog.FILE_NAME + ", got " + path);
+        }
+    }
+
+    /**
+     * Tells whether a folder has nothing but the log of a run that was ended before it began.
+     *
+     * @param path the folder
+     */
+    public static boolean isUnbegun(Path path) throws IOException {
+        if (!RunLog.isUnbegun(path)) {
+            return false;
+        }
+        try (Stream<Path> entries = Files.list(path)) {
+            return entries.count() == 1;
+        }
     }
 
     /**
@@ -61,7 +97,15 @@ public final class RunFolder implements AutoCloseable {
         if (!Files.isRegularFile(path.resolve(RunLog.FILE_NAME))) {
             throw refused("a folder with " + RunLog.FILE_NAME, path.toString());
         }
-        RunLog log = open(path);
+        if (RunLog.isUnbegun(path)) {
+            throw refused(
+                    "a run that has begun",
+                    path
+                            + ", whose "
+                            + RunLog.FILE_NAME
+                            + " has no whole line. Begin the run anew with its command");
+        }
+        RunLog log = open(path, "--resume must be a run that no other process is writing");
         try {
             RunProgress run = read(path);
             List<String> args = run.start().args();
@@ -78,11 +122,11 @@ public final class RunFolder implements AutoCloseable {
         }
     }
 
-    private static RunLog open(Path path) throws IOException {
+    private static RunLog open(Path path, String rule) throws IOException {
         try {
             return RunLog.open(path);
         } catch (RunLogInUseException e) {
-            throw refused("a run that no other process is writing", path.toString());
+            throw new UsageException(rule + ", got " + path);
         }
     }
 

@@ -92,7 +92,7 @@ public abstract class SeededProgram<D extends ImageData> implements Callable<Int
     protected final boolean runPart(List<String> args, Path folder, Path larger)
             throws IOException, TranslateException {
         SeededProgram<D> program = another();
-        boolean begun = Files.exists(folder.resolve(RunLog.FILE_NAME));
+        boolean begun = RunLog.isBegun(folder);
         List<String> all = new ArrayList<>(List.of(spec.name()));
         all.addAll(begun ? List.of() : args);
         all.add((begun ? "--resume=" : "--out=") + folder);
@@ -138,20 +138,24 @@ public abstract class SeededProgram<D extends ImageData> implements Callable<Int
         if (threads != null) {
             Environment.useThreads(threads);
         }
-        return options().run().device();
+        Device device = options().run().device();
+        Environment.requireRightConvolutions(device);
+        return device;
     }
 
-    private Path newFolder() {
+    private Path newFolder() throws IOException {
         return newFolder(spec.name(), RunLog.FILE_NAME);
     }
 
     /**
      * Makes the folder that the options ask for.
      *
+     * <p>A log without a whole line does not count as a file of it.
+     *
      * @param prefix what its name begins with where they ask for none
      * @param file the file that it must not have
      */
-    protected final Path newFolder(String prefix, String file) {
+    protected final Path newFolder(String prefix, String file) throws IOException {
         Path out = options().run().out();
         if (out == null) {
             String time =
@@ -159,7 +163,8 @@ public abstract class SeededProgram<D extends ImageData> implements Callable<Int
                             .format(LocalDateTime.now(ZoneId.systemDefault()));
             out = Path.of("runs", prefix + "-" + time);
         }
-        if (Files.exists(out.resolve(file))) {
+        boolean unbegun = file.equals(RunLog.FILE_NAME) && RunLog.isUnbegun(out);
+        if (Files.exists(out.resolve(file)) && !unbegun) {
             throw new UsageException("--out must be without a " + file + ", got " + out);
         }
         try {

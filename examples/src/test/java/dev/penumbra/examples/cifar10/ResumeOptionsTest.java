@@ -34,11 +34,46 @@ final class ResumeOptionsTest {
         assertRefused("--resume must be a folder with run.jsonl, got " + folder, program, folder);
     }
 
+    @ParameterizedTest
+    @CsvSource({"cifar10, ''", "posthoc, ''", "vae, ''", "cifar10, '{\"event\":\"ru'"})
+    void noWholeLine_isRefused(String program, String text) throws IOException {
+        Files.writeString(folder.resolve("run.jsonl"), text);
+        assertRefused(
+                "--resume must be a run that has begun, got "
+                        + folder
+                        + ", whose run.jsonl has no whole line. Begin the run anew with its"
+                        + " command",
+                program,
+                folder);
+        assertEquals(text, Files.readString(folder.resolve("run.jsonl")));
+    }
+
+    /** The run gets as far as it can without images. */
+    @ParameterizedTest
+    @CsvSource({"cifar10, ''", "posthoc, ''", "vae, ''", "cifar10, '{\"event\":\"ru'"})
+    void outWithoutWholeLine_isBegunAnew(String program, String text) throws IOException {
+        Path out = Files.createDirectory(folder.resolve("out"));
+        Files.writeString(out.resolve("run.jsonl"), text);
+        Path data = folder.resolve("gone");
+        assertRefused(
+                "data folder must exist, got " + data,
+                program,
+                "--data",
+                data.toString(),
+                "--out",
+                out.toString());
+    }
+
     @Test
-    void noWholeLine_isRefused() throws IOException {
-        Path log = folder.resolve("run.jsonl");
-        Files.writeString(log, "{\"event\":\"ru");
-        assertRefused("Cannot read " + log + ": it has no complete line", "cifar10", folder);
+    void posthoc_outWithMoreThanALog_isRefused() throws IOException {
+        Files.createFile(folder.resolve("run.jsonl"));
+        Files.createFile(folder.resolve("README.md"));
+        assertRefused(
+                "--out must be a new folder, got " + folder,
+                "posthoc",
+                "--smoke",
+                "--out",
+                folder.toString());
     }
 
     @Test

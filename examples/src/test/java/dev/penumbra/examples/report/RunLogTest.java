@@ -149,8 +149,40 @@ class RunLogTest {
         Files.writeString(folder.resolve(RunLog.FILE_NAME), "{\"event\":\"run\",");
         IOException e = assertThrows(IOException.class, () -> RunLog.read(folder));
         assertEquals(
-                "Cannot read " + folder.resolve("run.jsonl") + ": it has no complete line",
+                "Cannot read "
+                        + folder.resolve("run.jsonl")
+                        + ": it has no whole line, as the run was ended before it began. Begin it anew"
+                        + " with its command",
                 e.getMessage());
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "`` | true",
+                "\\n\\n | true",
+                "\\0\\0\\0 | true",
+                "{\"eve | true",
+                "{\"event\":\"run\",\"ti | true",
+                "{\"event\":\"run\",\"time\":\"\"}\\n | false",
+                "{\"event\":\"end\",\"se | false",
+                "a day's work | false"
+            })
+    void isUnbegun_isWithoutWholeFirstLine(String text, boolean unbegun) throws IOException {
+        assertFalse(RunLog.isUnbegun(folder));
+        assertFalse(RunLog.isBegun(folder));
+        append(text.replace("\\n", "\n").replace("\\0", "\0"));
+        assertEquals(unbegun, RunLog.isUnbegun(folder));
+        assertEquals(!unbegun, RunLog.isBegun(folder));
+    }
+
+    /** What is no log of ours is not mistaken for the beginning of one. */
+    @Test
+    void isUnbegun_longLine_false() throws IOException {
+        append("{\"event\":\"run\"," + " ".repeat(1 << 20));
+        assertFalse(RunLog.isUnbegun(folder));
     }
 
     @Test
@@ -185,7 +217,7 @@ class RunLogTest {
                 "{\"event\":\"seed_end\",\"seed\":0,\"disagreements\":5}"
                         + "| disagreements must be a list, got 5",
                 "{\"event\":\"seed_end\",\"seed\":0,\"disagreements\":[5]}"
-                        + "| disagreements must be a list of objects, got 5",
+                        + "| disagreements[0] must be an object, got 5",
                 "{\"event\":\"seed_end\",\"seed\":0,\"disagreements\":"
                         + "[{\"index\":1,\"label\":12,\"online\":0,\"ema\":1,\"png\":\"\"}]}"
                         + "| a class must be in [0, 10), got 12",
@@ -194,7 +226,7 @@ class RunLogTest {
                 "{\"event\":\"seed_end\",\"seed\":0,\"confusion\":{\"online\":[[1,2]],\"ema\":[]}}"
                         + "| online must have shape (1, 1), got rows of length [2]",
                 "{\"event\":\"seed_end\",\"seed\":0,\"confusion\":{\"online\":[1]}}"
-                        + "| online must be a list of lists of integers, got 1",
+                        + "| confusion.online[0] must be a list, got 1",
                 "{\"event\":\"run\"}| a run has begun already: a folder holds one run"
             })
     void read_brokenLine_namesFileAndLine(String line, String message) throws IOException {

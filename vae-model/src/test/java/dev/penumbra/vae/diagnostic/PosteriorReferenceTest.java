@@ -10,7 +10,7 @@ import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import dev.penumbra.vae.Golden;
+import dev.penumbra.testing.Golden;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -22,7 +22,7 @@ final class PosteriorReferenceTest {
 
     private static final double TOLERANCE = 1e-12;
     private static final JsonObject GOLDEN =
-            Golden.read("diagnostic/posterior.json").getAsJsonObject();
+            Golden.read("vae/diagnostic/posterior.json").getAsJsonObject();
     private static final List<JsonObject> BATCHES = Golden.objects(GOLDEN.get("batches"));
 
     private final NDManager manager = NDManager.newBaseManager();

@@ -12,8 +12,8 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
+import dev.penumbra.testing.Golden;
 import dev.penumbra.vae.DiagonalGaussian;
-import dev.penumbra.vae.Golden;
 import dev.penumbra.vae.Gradients;
 import dev.penumbra.vae.LogVarClamp;
 import dev.penumbra.vae.loss.KlTerm.BatchMean;
@@ -72,7 +72,7 @@ final class KlTermTest {
     }
 
     private static double recorded(String name) {
-        for (JsonObject c : Golden.objects(Golden.read("metric-cases.json"))) {
+        for (JsonObject c : Golden.objects(Golden.read("vae/metric-cases.json"))) {
             if (c.get("name").getAsString().startsWith(name)) {
                 return c.get("value").getAsDouble();
             }

@@ -17,7 +17,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import dev.penumbra.vae.Golden;
+import dev.penumbra.testing.Golden;
 import dev.penumbra.vae.Gradients;
 import java.util.ArrayList;
 import java.util.List;
@@ -113,7 +113,7 @@ final class PatchDiscriminatorTest {
     }
 
     private static double[] recorded(String name) {
-        JsonObject values = Golden.read("loss/patch_discriminator.json").getAsJsonObject();
+        JsonObject values = Golden.read("vae/loss/patch_discriminator.json").getAsJsonObject();
         return values.getAsJsonArray(name).asList().stream()
                 .mapToDouble(JsonElement::getAsDouble)
                 .toArray();

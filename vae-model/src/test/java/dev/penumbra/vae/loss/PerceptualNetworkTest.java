@@ -18,7 +18,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.training.GradientCollector;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import dev.penumbra.vae.Golden;
+import dev.penumbra.testing.Golden;
 import dev.penumbra.vae.Gradients;
 import java.io.IOException;
 import java.io.InputStream;
@@ -69,7 +69,7 @@ final class PerceptualNetworkTest {
     }
 
     private static double[] recorded(String name) {
-        JsonObject cases = Golden.read("loss/perceptual.json").getAsJsonObject();
+        JsonObject cases = Golden.read("vae/loss/perceptual.json").getAsJsonObject();
         JsonArray array = cases.getAsJsonArray(name);
         double[] values = new double[array.size()];
         for (int i = 0; i < values.length; i++) {

@@ -12,7 +12,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
-import dev.penumbra.vae.Golden;
+import dev.penumbra.testing.Golden;
 import dev.penumbra.vae.Gradients;
 import java.util.List;
 import java.util.function.DoubleBinaryOperator;
@@ -202,7 +202,7 @@ final class ReconstructionTermTest {
     }
 
     private static double recorded(String name) {
-        for (JsonObject c : Golden.objects(Golden.read("metric-cases.json"))) {
+        for (JsonObject c : Golden.objects(Golden.read("vae/metric-cases.json"))) {
             if (c.get("name").getAsString().startsWith(name)) {
                 return c.get("value").getAsDouble();
             }

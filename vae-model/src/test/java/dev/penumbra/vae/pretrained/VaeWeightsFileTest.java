@@ -19,10 +19,10 @@ import dev.penumbra.safetensors.SafetensorsFile;
 import dev.penumbra.safetensors.SafetensorsWriter;
 import dev.penumbra.safetensors.TensorMismatchException;
 import dev.penumbra.safetensors.TypeConversion;
+import dev.penumbra.testing.Golden;
 import dev.penumbra.vae.AutoencoderKL;
 import dev.penumbra.vae.AutoencoderKLConfig;
 import dev.penumbra.vae.AutoencoderKLConfig.OddSizes;
-import dev.penumbra.vae.Golden;
 import dev.penumbra.vae.LatentScale;
 import java.io.IOException;
 import java.io.InputStream;
@@ -51,7 +51,7 @@ final class VaeWeightsFileTest {
                     3, 3, 2, List.of(2, 4), 1, 2, Set.of(1), true, true, OddSizes.REJECT);
 
     private static final JsonObject OUTPUTS =
-            Golden.read("pretrained/outputs.json").getAsJsonObject();
+            Golden.read("vae/pretrained/outputs.json").getAsJsonObject();
 
     @TempDir private Path folder;
 

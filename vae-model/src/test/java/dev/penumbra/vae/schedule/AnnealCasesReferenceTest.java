@@ -9,7 +9,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import dev.penumbra.ema.library.LibrarySchedules;
-import dev.penumbra.vae.Golden;
+import dev.penumbra.testing.Golden;
 import dev.penumbra.vae.schedule.PeerKlSchedules.AnnealerShape;
 import java.util.HashMap;
 import java.util.List;
@@ -25,7 +25,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Every recorded weight of other toolkits, bit for bit, and every recorded error. */
 final class AnnealCasesReferenceTest {
 
-    private static final List<JsonObject> CASES = Golden.objects(Golden.read("anneal-cases.json"));
+    private static final List<JsonObject> CASES =
+            Golden.objects(Golden.read("vae/anneal-cases.json"));
 
     static Stream<JsonObject> values() {
         return CASES.stream().filter(c -> value(c).isNumber());

@@ -5,14 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
-import dev.penumbra.vae.Golden;
+import dev.penumbra.testing.Golden;
 import java.util.function.DoubleUnaryOperator;
 import org.junit.jupiter.api.Test;
 
 final class RoundedMathTest {
 
     private static void assertRounded(String name, DoubleUnaryOperator function) {
-        for (JsonElement row : Golden.read("rounded.json").getAsJsonObject().getAsJsonArray(name)) {
+        for (JsonElement row :
+                Golden.read("vae/rounded.json").getAsJsonObject().getAsJsonArray(name)) {
             JsonArray pair = row.getAsJsonArray();
             double x = pair.get(0).getAsDouble();
             assertEquals(pair.get(1).getAsDouble(), function.applyAsDouble(x), 0, () -> name + x);

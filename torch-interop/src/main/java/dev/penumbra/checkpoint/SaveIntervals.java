@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * @param epochs after every so many epochs; 0 for never
  * @param time at the first step so long after the latest one; null for never
  */
-record Triggers(long steps, long epochs, @Nullable Duration time) {
+record SaveIntervals(long steps, long epochs, @Nullable Duration time) {
 
     boolean isDueAtStep(long step, long nanosSinceLatest) {
         return (steps > 0 && step % steps == 0)

@@ -11,17 +11,17 @@ import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Puts a checkpoint into the parts of a training, if it fits all of them. */
-final class Restoration {
+/** Loads a checkpoint into the parts of a training, if it fits all of them. */
+final class CheckpointLoader {
 
-    private static final Logger logger = LoggerFactory.getLogger(Restoration.class);
+    private static final Logger logger = LoggerFactory.getLogger(CheckpointLoader.class);
 
     private final Checkpoint checkpoint;
     private final Map<String, Stateful> parts;
     private final Collection<String> large;
     private final List<String> differences = new ArrayList<>();
 
-    private Restoration(
+    private CheckpointLoader(
             Checkpoint checkpoint, Map<String, Stateful> parts, Collection<String> large) {
         this.checkpoint = checkpoint;
         this.parts = parts;
@@ -34,16 +34,16 @@ final class Restoration {
      * @param large the parts that are restored side by side
      * @throws CheckpointException if anything differs; nothing has been changed then
      */
-    static void run(
+    static void load(
             Checkpoint checkpoint,
             Map<String, Stateful> parts,
             Collection<String> large,
             Map<String, String> settings,
             Map<String, String> versions)
             throws IOException {
-        Restoration restoration = new Restoration(checkpoint, parts, large);
-        restoration.compareSettings(settings);
-        restoration.restore();
+        CheckpointLoader loader = new CheckpointLoader(checkpoint, parts, large);
+        loader.compareSettings(settings);
+        loader.restore();
         if (!versions.equals(checkpoint.info().versions())) {
             logger.warn(
                     "The checkpoint {} was saved by {} and is resumed by {}: results may differ in"
@@ -96,9 +96,9 @@ final class Restoration {
 
     /** The large parts are read side by side, those of the program one after the other. */
     private void restoreAll(Map<String, CheckpointPart> saved) throws IOException {
-        List<SideBySide.Task> tasks = new ArrayList<>();
+        List<ParallelTasks.Task> tasks = new ArrayList<>();
         large.forEach(name -> tasks.add(() -> restore(name, saved)));
-        SideBySide.run(tasks);
+        ParallelTasks.run(tasks);
         for (String name : parts.keySet()) {
             if (!large.contains(name)) {
                 restore(name, saved);

@@ -8,21 +8,25 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import dev.penumbra.ema.ModelWeights.Entry;
-import java.io.BufferedInputStream;
+import dev.penumbra.ema.ParameterInput.DamageException;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import java.io.UTFDataFormatException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,16 +35,19 @@ import org.jspecify.annotations.Nullable;
  * <p>Only the blocks can read their part of a file, and they read it into themselves. For that time
  * their parameters are empty; afterwards they have their own arrays and metadata again.
  */
-final class CheckpointFile {
+final class ParameterFile {
 
-    private static final int VERSION = 1;
+    /** A mark and the version, 1. */
+    private static final byte[] BEGINNING = {'D', 'J', 'L', '@', 0, 0, 0, 1};
+
+    private static final int MAX_REASON = 500;
 
     private final Model model;
     private final Path file;
     private final Map<String, Parameter> parameters;
     private final Map<String, NDArray> own = new LinkedHashMap<>();
 
-    private CheckpointFile(Model model, Path file) {
+    private ParameterFile(Model model, Path file) {
         this.model = model;
         this.file = file;
         parameters = ModelWeights.parametersOf(model.getBlock());
@@ -51,18 +58,22 @@ final class CheckpointFile {
     static ModelWeights load(Model model, Path file) throws IOException, MalformedModelException {
         WeightsMemory memory = WeightsMemory.of(model, "The set of weights");
         try {
-            return new CheckpointFile(model, file).load(memory);
-        } catch (IOException | MalformedModelException | RuntimeException e) {
+            return new ParameterFile(model, file).load(memory);
+        } catch (IOException | MalformedModelException | RuntimeException | Error e) {
             memory.close();
             throw e;
         }
     }
 
     private ModelWeights load(WeightsMemory memory) throws IOException, MalformedModelException {
+        if (Files.isDirectory(file)) {
+            throw failure("it must be a file, got a folder", null);
+        }
         try (NDManager scope = memory.manager().newSubManager();
-                DataInputStream in =
-                        new DataInputStream(new BufferedInputStream(Files.newInputStream(file)))) {
-            readHeader(in);
+                FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
+                DataInputStream in = new DataInputStream(new ParameterInput(channel))) {
+            requireVersion(in);
+            read(() -> readHeader(in), () -> "its header");
             byte[] metadata = null;
             try {
                 parameters.values().forEach(parameter -> empty(scope, parameter));
@@ -75,27 +86,61 @@ final class CheckpointFile {
         }
     }
 
-    private void readHeader(DataInputStream in) throws IOException, MalformedModelException {
+    /** A part of the file's format. */
+    private interface Part {
+        void read() throws IOException, MalformedModelException;
+    }
+
+    /** Whatever the blocks make of damage, it is reported as such. */
+    private void read(Part part, Supplier<String> where)
+            throws IOException, MalformedModelException {
         try {
-            byte[] magic = in.readNBytes(4);
-            String start = new String(magic, StandardCharsets.ISO_8859_1);
-            int version = start.equals("DJL@") ? in.readInt() : 0;
-            if (version != VERSION) {
-                throw failure("it must be a DJL parameter file of version " + VERSION, null);
-            }
-            in.readUTF(); // the name
-            in.readUTF(); // the type
-            for (int inputs = in.readInt(); inputs > 0; inputs--) {
-                in.readUTF();
-                Shape.decode(in);
-            }
-            for (int properties = in.readInt(); properties > 0; properties--) {
-                in.readUTF();
-                in.readUTF();
-            }
+            part.read();
         } catch (EOFException e) {
-            throw failure("the file ends in its header", e);
+            throw failure("the file ends in " + where.get(), e);
+        } catch (UTFDataFormatException e) {
+            throw failure("at " + where.get() + ": text must be UTF-8, got other bytes", e);
+        } catch (DamageException | MalformedModelException | RuntimeException e) {
+            String reason = Objects.requireNonNullElse(e.getMessage(), e.getClass().getName());
+            throw failure("at " + where.get() + ": " + printable(reason), e);
+        } catch (OutOfMemoryError e) {
+            // A block of the user's may make arrays by a length that nothing here knows of.
+            throw failure("at " + where.get() + ": the memory is not enough", e);
         }
+    }
+
+    /** Messages of blocks repeat what is in the file. */
+    private static String printable(String reason) {
+        String text = reason.replaceAll("\\p{Cntrl}", "?");
+        return text.length() <= MAX_REASON ? text : text.substring(0, MAX_REASON) + "...";
+    }
+
+    private void requireVersion(DataInputStream in) throws IOException, MalformedModelException {
+        byte[] start = in.readNBytes(BEGINNING.length);
+        if (!Arrays.equals(start, BEGINNING)) {
+            throw failure("it must be a DJL parameter file of version 1", null);
+        }
+    }
+
+    private static void readHeader(DataInputStream in) throws IOException, MalformedModelException {
+        in.readUTF(); // the name
+        in.readUTF(); // the type
+        for (int inputs = count(in); inputs > 0; inputs--) {
+            in.readUTF();
+            Shape.decode(in);
+        }
+        for (int properties = count(in); properties > 0; properties--) {
+            in.readUTF();
+            in.readUTF();
+        }
+    }
+
+    private static int count(DataInputStream in) throws IOException {
+        int count = in.readInt();
+        if (count < 0) {
+            throw new DamageException("a count must be at least 0, got " + count);
+        }
+        return count;
     }
 
     /** Takes the array from a parameter without closing it. Loading replaces an array. */
@@ -130,13 +175,7 @@ final class CheckpointFile {
 
     private void readBlocks(NDManager scope, DataInputStream in)
             throws IOException, MalformedModelException {
-        try {
-            model.getBlock().loadParameters(scope, in);
-        } catch (EOFException e) {
-            throw failure("the file ends in " + current(), e);
-        } catch (MalformedModelException | RuntimeException e) {
-            throw failure("at " + current() + ": " + e.getMessage(), e);
-        }
+        read(() -> model.getBlock().loadParameters(scope, in), this::current);
         if (in.read() >= 0) {
             throw failure("the file has more than the model", null);
         }
@@ -188,18 +227,23 @@ final class CheckpointFile {
         return array.getShape() + " of " + array.getDataType();
     }
 
+    /** The arrays come first: some blocks take their sizes from them when they read metadata. */
     private void restore(NDManager scope, byte @Nullable [] metadata)
             throws IOException, MalformedModelException {
         try {
+            restoreArrays();
             if (metadata != null) {
                 model.getBlock()
                         .loadParameters(
                                 scope, new DataInputStream(new ByteArrayInputStream(metadata)));
             }
         } finally {
-            own.forEach(
-                    (name, array) -> restore(Objects.requireNonNull(parameters.get(name)), array));
+            restoreArrays();
         }
+    }
+
+    private void restoreArrays() {
+        own.forEach((name, array) -> restore(Objects.requireNonNull(parameters.get(name)), array));
     }
 
     private static void restore(Parameter parameter, NDArray array) {
@@ -210,7 +254,7 @@ final class CheckpointFile {
     }
 
     private MalformedModelException failure(String reason, @Nullable Throwable cause) {
-        String message = "Cannot load checkpoint from " + file + ": " + reason;
+        String message = "Cannot read parameters from " + file + ": " + reason;
         return new MalformedModelException(message, cause);
     }
 }

@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import ai.djl.MalformedModelException;
 import ai.djl.Model;
+import ai.djl.modality.nlp.DefaultVocabulary;
+import ai.djl.modality.nlp.embedding.TrainableWordEmbedding;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -16,11 +18,14 @@ import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.nn.norm.BatchNorm;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.AfterEach;
@@ -30,7 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-final class CheckpointFileTest {
+final class ParameterFileTest {
 
     @TempDir private Path directory;
     private Model model;
@@ -84,8 +89,8 @@ final class CheckpointFileTest {
         Files.write(file, content);
         int managed = model.getNDManager().getManagedArrays().size();
         Exception e =
-                assertThrows(MalformedModelException.class, () -> CheckpointFile.load(model, file));
-        assertEquals("Cannot load checkpoint from " + file + ": " + reason, e.getMessage());
+                assertThrows(MalformedModelException.class, () -> ParameterFile.load(model, file));
+        assertEquals("Cannot read parameters from " + file + ": " + reason, e.getMessage());
         assertEquals(managed, model.getNDManager().getManagedArrays().size());
         assertUntouched();
     }
@@ -93,14 +98,14 @@ final class CheckpointFileTest {
     @Test
     void load_leavesTheModelAlone() throws Exception {
         Path file = directory.resolve("saved-0000.params");
-        CheckpointFile.load(model, file).close();
+        ParameterFile.load(model, file).close();
         assertUntouched();
     }
 
     @Test
     void load_keepsNothingButTheValues() throws Exception {
         Path file = directory.resolve("saved-0000.params");
-        try (ModelWeights weights = CheckpointFile.load(model, file)) {
+        try (ModelWeights weights = ParameterFile.load(model, file)) {
             assertEquals(6, weights.memory().manager().getManagedArrays().size());
         }
     }
@@ -110,9 +115,9 @@ final class CheckpointFileTest {
     void load_valuesAreTheirOwn() throws Exception {
         Path file = directory.resolve("saved-0000.params");
         for (int i = 0; i < 20; i++) {
-            try (ModelWeights weights = CheckpointFile.load(model, file)) {
+            try (ModelWeights weights = ParameterFile.load(model, file)) {
                 System.gc();
-                CheckpointFile.load(model, file).close();
+                ParameterFile.load(model, file).close();
                 weights.arrays()
                         .forEach(
                                 (name, array) ->
@@ -156,8 +161,12 @@ final class CheckpointFileTest {
     }
 
     private static int indexOf(byte[] content, String text) {
-        byte[] wanted = text.getBytes(java.nio.charset.StandardCharsets.US_ASCII);
-        for (int i = 0; i < content.length; i++) {
+        return indexOf(content, text, 0);
+    }
+
+    private static int indexOf(byte[] content, String text, int from) {
+        byte[] wanted = text.getBytes(StandardCharsets.US_ASCII);
+        for (int i = from; i < content.length; i++) {
             if (Arrays.equals(wanted, 0, wanted.length, content, i, i + wanted.length)) {
                 return i;
             }
@@ -179,7 +188,8 @@ final class CheckpointFileTest {
     @CsvSource({
         "0, it must be a DJL parameter file of version 1",
         "3, it must be a DJL parameter file of version 1",
-        "6, the file ends in its header",
+        "6, it must be a DJL parameter file of version 1",
+        "9, the file ends in its header",
         "30, the file ends in its header",
     })
     void truncatedHeader_isRefused(int length, String reason) throws Exception {
@@ -216,15 +226,103 @@ final class CheckpointFileTest {
         byte[] content = saved.clone();
         int at = indexOf(content, "NDAR");
         content[at] = 'X';
-        assertRefused("at parameter '01Linear_weight': Malformed NDArray data", content);
+        assertRefused(
+                "at parameter '01Linear_weight': an array must begin with NDAR, got other bytes",
+                content);
     }
 
     @Test
     void missingFile_isNamed() throws Exception {
         Path file = directory.resolve("none-0001.params");
         Exception e =
-                assertThrows(NoSuchFileException.class, () -> CheckpointFile.load(model, file));
+                assertThrows(NoSuchFileException.class, () -> ParameterFile.load(model, file));
         assertEquals(file.toString(), e.getMessage());
         assertUntouched();
+    }
+
+    /** The engine would read them in the order of this machine, without a word. */
+    @Test
+    void otherByteOrder_isRefused() throws Exception {
+        byte[] content = saved.clone();
+        content[indexOf(content, "<")] = '>';
+        assertRefused(
+                "at parameter '01Linear_weight': the values must be LITTLE_ENDIAN, got the mark"
+                        + " 0x3e",
+                content);
+    }
+
+    /** The engine would end the process. */
+    @Test
+    void typeThatTheEngineLacks_isRefused() throws Exception {
+        byte[] content = saved.clone();
+        int at = indexOf(content, "DENSE") + 7;
+        System.arraycopy("COMPLEX".getBytes(StandardCharsets.US_ASCII), 0, content, at, 7);
+        assertRefused(
+                "at parameter '01Linear_weight': the type must be one of [float32, float64,"
+                        + " float16, uint8, int32, int8, int64, boolean], got another",
+                content);
+    }
+
+    /** The counts of input shapes, axes, letters and bytes that lie before the first values. */
+    @Test
+    void hostileLengths_areRefusedBeforeMemoryIsTaken() throws Exception {
+        int name = indexOf(saved, "weight");
+        int shape = indexOf(saved, "FLOAT32", name) + 7;
+        // Back over the beginning of the record, what Linear keeps, a flag and a shape.
+        int inputs = name - 5 - 18 - 17 - 1 - 28 - 4;
+        assertEquals(1, ByteBuffer.wrap(saved).getInt(inputs));
+        String at = "at parameter '01Linear_weight': ";
+        assertRefused("the file ends in parameter '01Linear_weight'", withMost(inputs));
+        assertRefused(at + "a count must be at least 0, got -1", withInt(inputs, -1));
+        String rank = "the rank must be in [0, 64], got 2147483647";
+        assertRefused(at + rank, withMost(inputs + 4));
+        assertRefused(at + rank, withMost(shape));
+        String letters = "the layout must have 2 letters, got 2147483647";
+        assertRefused(at + letters, withMost(shape + 20));
+        String values = "the values must have 48 bytes, got 2147483647";
+        assertRefused(at + values, withMost(shape + 29));
+        assertRefused(
+                at + "an array must have at most 2147483647 bytes, got shape [2147483647, 3]",
+                withMost(shape + 8));
+    }
+
+    private byte[] withMost(int position) {
+        return withInt(position, Integer.MAX_VALUE);
+    }
+
+    private byte[] withInt(int position, int value) {
+        byte[] content = saved.clone();
+        ByteBuffer.wrap(content).putInt(position, value);
+        return content;
+    }
+
+    @Test
+    void folder_isRefused() throws Exception {
+        Exception e =
+                assertThrows(
+                        MalformedModelException.class, () -> ParameterFile.load(model, directory));
+        assertEquals(
+                "Cannot read parameters from " + directory + ": it must be a file, got a folder",
+                e.getMessage());
+        assertUntouched();
+    }
+
+    /** It takes its sizes from its array, when it reads metadata. */
+    @Test
+    void embedding_isReadAndStaysAsItWas() throws Exception {
+        try (Model words = Model.newInstance("words", "PyTorch")) {
+            DefaultVocabulary vocabulary = new DefaultVocabulary(List.of("a", "b"));
+            TrainableWordEmbedding block = new TrainableWordEmbedding(vocabulary, 3);
+            words.setBlock(block);
+            block.initialize(words.getNDManager(), DataType.FLOAT32, new Shape(1));
+            byte[] before = bytes(words);
+            float[] values = block.getParameters().valueAt(0).getArray().toFloatArray();
+            Path file = directory.resolve("saved-0000.params");
+            try (ModelWeights weights = ParameterFile.load(words, file)) {
+                NDArray read = weights.arrays().values().iterator().next();
+                assertArrayEquals(values, read.toFloatArray());
+            }
+            assertArrayEquals(before, bytes(words));
+        }
     }
 }

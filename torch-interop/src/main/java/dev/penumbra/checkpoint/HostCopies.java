@@ -17,7 +17,7 @@ import java.util.Map;
  * Copies of arrays in the memory of the host, which are written while the training goes on. The
  * same memory serves all checkpoints of a training.
  */
-final class Staging implements AutoCloseable {
+final class HostCopies implements AutoCloseable {
 
     private final NDManager manager = NDManager.newBaseManager(Device.cpu(), "PyTorch");
     private final Map<String, NDArray> copies = new HashMap<>();

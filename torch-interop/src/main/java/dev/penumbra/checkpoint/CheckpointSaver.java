@@ -13,13 +13,13 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Saves one checkpoint at a time, in the background if that is wished: then the arrays are copied
- * first, and the caller goes on. A failure in the background is told at the next call.
+ * first, and the caller goes on. A failure in the background is told at the next call. Thread-safe.
  */
-final class Saver implements AutoCloseable {
+final class CheckpointSaver implements AutoCloseable {
 
     private final CheckpointFolder folder;
     private final Retention retention;
-    private final @Nullable Staging staging;
+    private final @Nullable HostCopies copies;
     private final ExecutorService executor =
             Executors.newSingleThreadExecutor(
                     task -> {
@@ -29,24 +29,24 @@ final class Saver implements AutoCloseable {
                     });
     private @Nullable Future<?> pending;
 
-    Saver(CheckpointFolder folder, Retention retention, boolean background) {
+    CheckpointSaver(CheckpointFolder folder, Retention retention, boolean background) {
         this.folder = folder;
         this.retention = retention;
-        staging = background ? new Staging() : null;
+        copies = background ? new HostCopies() : null;
     }
 
-    void save(CheckpointInfo info, Map<String, State> parts) throws IOException {
+    synchronized void save(CheckpointInfo info, Map<String, State> parts) throws IOException {
         CheckpointException earlier = null;
         try {
             await();
         } catch (CheckpointException e) {
             earlier = e; // This one may succeed all the same.
         }
-        if (staging == null) {
+        if (copies == null) {
             folder.save(info, parts, retention);
         } else {
-            Map<String, State> copies = staging.copy(parts);
-            pending = executor.submit(() -> folder.save(info, copies, retention));
+            Map<String, State> copied = copies.copy(parts);
+            pending = executor.submit(() -> folder.save(info, copied, retention));
         }
         if (earlier != null) {
             throw earlier;
@@ -54,14 +54,19 @@ final class Saver implements AutoCloseable {
     }
 
     /** Throws what has failed in the background, if it has ended. */
-    void check() throws IOException {
+    synchronized void check() throws IOException {
         if (pending != null && pending.isDone()) {
             await();
         }
     }
 
+    /** Whether the latest checkpoint is on its way to the disk, or was and has failed. */
+    synchronized boolean isPending() {
+        return pending != null;
+    }
+
     /** Waits until the latest checkpoint is on disk. */
-    void await() throws IOException {
+    synchronized void await() throws IOException {
         Future<?> running = pending;
         if (running == null) {
             return;
@@ -92,15 +97,14 @@ final class Saver implements AutoCloseable {
     }
 
     @Override
-    public void close() throws IOException {
+    public synchronized void close() throws IOException {
         try {
             await();
         } finally {
             executor.shutdown();
-            if (staging != null) {
-                staging.close();
+            if (copies != null) {
+                copies.close();
             }
-            folder.close();
         }
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.penumbra.ema;
+package dev.penumbra.testing;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
@@ -21,13 +21,13 @@ public final class Golden {
     private Golden() {}
 
     /**
-     * Reads a file beside this class.
+     * Reads a file among the resources of the tests.
      *
-     * @param resource the name of the file
+     * @param resource the path of the file below {@code dev/penumbra}
      * @return its content
      */
     public static JsonElement read(String resource) {
-        try (InputStream in = Golden.class.getResourceAsStream(resource);
+        try (InputStream in = Golden.class.getResourceAsStream("/dev/penumbra/" + resource);
                 Reader reader =
                         new InputStreamReader(
                                 Objects.requireNonNull(in, resource), StandardCharsets.UTF_8)) {
@@ -85,6 +85,21 @@ public final class Golden {
         long[] values = new long[array.size()];
         for (int i = 0; i < values.length; i++) {
             values[i] = array.get(i).getAsLong();
+        }
+        return values;
+    }
+
+    /**
+     * The numbers of an array.
+     *
+     * @param numbers the array
+     * @return the numbers
+     */
+    public static double[] doubles(JsonElement numbers) {
+        JsonArray array = numbers.getAsJsonArray();
+        double[] values = new double[array.size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = array.get(i).getAsDouble();
         }
         return values;
     }

@@ -8,9 +8,9 @@ import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 
 /** Work on several files or parts at the same time. */
-final class SideBySide {
+final class ParallelTasks {
 
-    private SideBySide() {}
+    private ParallelTasks() {}
 
     /** A piece of work. */
     @FunctionalInterface
