@@ -9,6 +9,7 @@ import dev.penumbra.examples.cifar10.TrainCifar10WithEma;
 import dev.penumbra.examples.data.DataException;
 import dev.penumbra.examples.precision.PrecisionCommand;
 import dev.penumbra.examples.report.ReportCommand;
+import dev.penumbra.examples.report.RunLogException;
 import dev.penumbra.examples.vae.TrainVaeWithEma;
 import java.io.UncheckedIOException;
 import picocli.CommandLine;
@@ -69,6 +70,7 @@ public final class Main {
                     Throwable told = e instanceof UncheckedIOException io ? io.getCause() : e;
                     if (told instanceof UsageException
                             || told instanceof DataException
+                            || told instanceof RunLogException
                             || told instanceof CheckpointException) {
                         return fail(line, String.valueOf(told.getMessage()));
                     }

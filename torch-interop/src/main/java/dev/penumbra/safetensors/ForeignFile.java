@@ -7,6 +7,8 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
@@ -18,45 +20,74 @@ final class ForeignFile {
 
     private static final int BEGINNING = 1024;
 
+    /* The names in a zip archive are at its end, some hundred bytes for each. */
+    private static final int END = 1 << 16;
+
+    /* A header of length 0 is a fault of the format; so many zeros are no header. */
+    private static final int ZEROS = 64;
+
+    private static final String NUMPY =
+            ": write it as safetensors, with safetensors.numpy.save_file in Python";
+
+    /** How a format begins, in Latin-1, and what a user is told. */
+    private record Magic(int at, String bytes, String kind) {}
+
+    private static final List<Magic> MAGICS =
+            List.of(
+                    new Magic(0, "\u001f\u008b", "a gzip archive: unpack it first"),
+                    new Magic(0, "(\u00b5/\u00fd", "a Zstandard archive: unpack it first"),
+                    new Magic(0, "\u00fd7zXZ\0", "an XZ archive: unpack it first"),
+                    new Magic(0, "BZh", "a bzip2 archive: unpack it first"),
+                    new Magic(0, "7z\u00bc\u00af'\u001c", "a 7z archive: unpack it first"),
+                    new Magic(257, "ustar", "a tar archive: unpack it first"),
+                    new Magic(0, "\u0093NUMPY", "an array of NumPy" + NUMPY),
+                    new Magic(
+                            0,
+                            "\u0089HDF\r\n\u001a\n",
+                            "an HDF5 file, as Keras writes it: write its arrays as safetensors"),
+                    new Magic(
+                            0, "GGUF", "a GGUF file of llama.cpp: fetch the model as safetensors"),
+                    new Magic(
+                            0,
+                            "DJL@",
+                            "parameters that DJL's Model.save wrote: read them with Model.load"));
+
     private final Path path;
     private final byte[] bytes;
     private final String text;
+    private final String end;
 
-    private ForeignFile(Path path, byte[] bytes) {
+    private ForeignFile(Path path, byte[] bytes, byte[] end) {
         this.path = path;
         this.bytes = bytes;
         text = new String(bytes, StandardCharsets.ISO_8859_1);
+        this.end = new String(end, StandardCharsets.ISO_8859_1);
     }
 
     /** Refuses the file if it is of another kind that is known. */
     static void refuse(Path path, FileChannel channel) throws IOException {
-        ByteBuffer beginning = ByteBuffer.allocate(BEGINNING);
-        while (beginning.hasRemaining()) {
-            if (channel.read(beginning, beginning.position()) < 0) {
-                break;
-            }
+        byte[] beginning = read(channel, 0, BEGINNING);
+        if (isSafetensors(beginning)) {
+            return;
         }
-        byte[] bytes = new byte[beginning.flip().remaining()];
-        beginning.get(bytes);
-        String kind = new ForeignFile(path, bytes).kind();
+        byte[] end = read(channel, Math.max(0, channel.size() - END), END);
+        String kind = new ForeignFile(path, beginning, end).kind();
         if (kind != null) {
             throw new SafetensorsException(path, "file must be a safetensors file, got " + kind);
         }
     }
 
-    /** What it is and what to do, or null. */
-    private @Nullable String kind() {
-        if (bytes.length == 0) {
-            return "an empty file: fetch or write it again";
+    private static byte[] read(FileChannel channel, long position, int most) throws IOException {
+        ByteBuffer bytes = ByteBuffer.allocate(most);
+        while (bytes.hasRemaining()) {
+            if (channel.read(bytes, position + bytes.position()) < 0) {
+                break;
+            }
         }
-        if (isSafetensors()) {
-            return null;
-        }
-        String binary = binary();
-        return binary == null ? text() : binary;
+        return Arrays.copyOf(bytes.array(), bytes.position());
     }
 
-    private boolean isSafetensors() {
+    private static boolean isSafetensors(byte[] bytes) {
         if (bytes.length <= Header.LENGTH_BYTES) {
             return false;
         }
@@ -65,19 +96,46 @@ final class ForeignFile {
                 && bytes[Header.LENGTH_BYTES] == '{';
     }
 
+    /** What it is and what to do, or null. */
+    private @Nullable String kind() {
+        if (bytes.length == 0) {
+            return "an empty file: fetch or write it again";
+        }
+        String binary = binary();
+        return binary == null ? text() : binary;
+    }
+
     private @Nullable String binary() {
+        if (bytes.length >= ZEROS && text.chars().allMatch(c -> c == 0)) {
+            return "zeros, as a download leaves them that was cut off: fetch it again";
+        }
+        for (Magic magic : MAGICS) {
+            if (text.startsWith(magic.bytes(), magic.at())) {
+                return magic.kind();
+            }
+        }
         if (text.startsWith("PK\3\4")) {
-            return text.contains("/data.pkl")
-                    ? pickle()
-                    : "a zip archive: unpack it and give the safetensors file in it";
+            return zip();
         }
         if (bytes.length > 1 && bytes[0] == (byte) 0x80 && bytes[1] >= 2 && bytes[1] <= 5) {
             return pickle();
         }
-        if (text.startsWith("\u001f\u008b")) {
-            return "a gzip archive: unpack it first";
-        }
         return null;
+    }
+
+    /** A zip archive by its names. One that was cut off has them at its beginning only. */
+    private String zip() {
+        String names = text + end;
+        if (names.contains("/constants.pkl")) {
+            return "a TorchScript archive: in Python, load it with torch.jit.load and write its"
+                    + " state_dict() with safetensors.torch.save_file";
+        }
+        if (names.contains("/data.pkl")) {
+            return pickle();
+        }
+        return names.contains(".npy")
+                ? "an archive of NumPy's arrays" + NUMPY
+                : "a zip archive: unpack it and give the safetensors file in it";
     }
 
     private static String pickle() {
@@ -99,11 +157,25 @@ final class ForeignFile {
             return "a page in XML, such as the error of a server: fetch the file itself";
         }
         if (!start.matches("(?s)\\{\\s*[\"}].*")) {
-            return null;
+            return isPlain()
+                    ? "a text that begins with "
+                            + Quoted.of(firstLine())
+                            + ": fetch or write the file again"
+                    : null;
         }
         boolean index = start.contains("\"weight_map\"") || path.toString().endsWith(".index.json");
         return index
                 ? "an index of parts: give the safetensors files that its weight_map names"
                 : "a text in JSON, such as a configuration: give the file of the weights";
+    }
+
+    /** Whether nothing is there that texts do not have; bytes above 0x7f may be letters. */
+    private boolean isPlain() {
+        return text.chars().allMatch(c -> (c >= ' ' && c != 0x7f) || "\t\n\f\r".indexOf(c) >= 0)
+                && !text.isBlank();
+    }
+
+    private String firstLine() {
+        return new String(bytes, StandardCharsets.UTF_8).strip().lines().findFirst().orElse("");
     }
 }

@@ -126,8 +126,8 @@ final class AttackTest {
             }
         }
         assertRefused(
-                "file must be a safetensors file, got a zip archive: unpack it and give the"
-                        + " safetensors file in it",
+                "file must be a safetensors file, got an archive of NumPy's arrays: write it as"
+                        + " safetensors, with safetensors.numpy.save_file in Python",
                 file(bytes.toByteArray()));
     }
 
@@ -137,7 +137,8 @@ final class AttackTest {
         "504b03040000080800000000000000000000, " + ZIP,
         "80025d7100285f5f6d61696e5f5f0a426164, " + PICKLE,
         "894844460d0a1a0a0000000000080800f6ff, '"
-                + "header must have at most 100000000 bytes, got 727905341903489161'",
+                + "file must be a safetensors file, got an HDF5 file, as Keras writes it: write its"
+                + " arrays as safetensors'",
         "504b03041400000000000000210000000000, " + ZIP
     })
     void otherFormats(String start, String problem) throws IOException {

@@ -10,8 +10,10 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.stream.Stream;
+import java.util.zip.Deflater;
 import java.util.zip.GZIPOutputStream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
@@ -20,6 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Files of other kinds, by the whole message. */
 final class ForeignFileTest {
@@ -43,13 +46,28 @@ final class ForeignFileTest {
         return text.getBytes(StandardCharsets.UTF_8);
     }
 
-    private static byte[] zip(String entry) throws IOException {
+    /** An archive whose entries are much longer than what is looked at. */
+    private static byte[] zip(String... entries) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
-            zip.putNextEntry(new ZipEntry(entry));
-            zip.write(utf8("content"));
+            zip.setLevel(Deflater.NO_COMPRESSION);
+            for (String entry : entries) {
+                zip.putNextEntry(new ZipEntry(entry));
+                zip.write(new byte[200_000]);
+            }
         }
         return bytes.toByteArray();
+    }
+
+    private static byte[] hex(String digits) {
+        return HexFormat.of().parseHex(digits);
+    }
+
+    private static byte[] tar() {
+        byte[] tar = new byte[1_024];
+        System.arraycopy(utf8("model/"), 0, tar, 0, 6);
+        System.arraycopy(utf8("ustar"), 0, tar, 257, 5);
+        return tar;
     }
 
     private static byte[] gzip() throws IOException {
@@ -86,8 +104,78 @@ final class ForeignFileTest {
                 arguments("empty", new byte[0], "an empty file: fetch or write it again"));
     }
 
+    private static Stream<Arguments> archives() throws IOException {
+        String unpack = " archive: unpack it first";
+        return Stream.of(
+                arguments(
+                        "a.pt",
+                        zip("m/data/0", "m/code/x.py", "m/data.pkl", "m/constants.pkl"),
+                        "a TorchScript archive: in Python, load it with torch.jit.load and write"
+                                + " its state_dict() with safetensors.torch.save_file"),
+                arguments("a.bin", zip("m/data/0", "m/data/1", "m/data.pkl"), PICKLE),
+                // A download that was cut off has no list of names at its end.
+                arguments("a.bin", Arrays.copyOf(zip("m/data.pkl"), 300), PICKLE),
+                arguments("a.zst", hex("28b52ffd0000000000"), "a Zstandard" + unpack),
+                arguments("a.xz", hex("fd377a585a0000"), "an XZ" + unpack),
+                arguments("a.bz2", hex("425a6839314159"), "a bzip2" + unpack),
+                arguments("a.7z", hex("377abcaf271c0004"), "a 7z" + unpack),
+                arguments("a.tar", tar(), "a tar" + unpack));
+    }
+
+    private static Stream<Arguments> arrays() throws IOException {
+        String numpy = ": write it as safetensors, with safetensors.numpy.save_file in Python";
+        return Stream.of(
+                arguments("a.npy", hex("934e554d505901007600"), "an array of NumPy" + numpy),
+                arguments("a.npz", zip("w.npy", "b.npy"), "an archive of NumPy's arrays" + numpy),
+                arguments(
+                        "a.h5",
+                        hex("894844460d0a1a0a00"),
+                        "an HDF5 file, as Keras writes it: write its arrays as safetensors"),
+                arguments(
+                        "a.gguf",
+                        hex("4747554603000000"),
+                        "a GGUF file of llama.cpp: fetch the model as safetensors"),
+                arguments(
+                        "a.params",
+                        hex("444a4c4000000001"),
+                        "parameters that DJL's Model.save wrote: read them with Model.load"),
+                arguments(
+                        "a",
+                        new byte[5_000],
+                        "zeros, as a download leaves them that was cut off: fetch it again"));
+    }
+
+    /** What servers answer in place of a file; letters may be cut in two where looking ends. */
+    private static Stream<Arguments> texts() {
+        String again = ": fetch or write the file again";
+        return Stream.of(
+                arguments(
+                        "a",
+                        utf8("Entry not found"),
+                        "a text that begins with 'Entry not found'" + again),
+                arguments(
+                        "a",
+                        utf8("Zug\u00e4nge\n" + "\u20ac".repeat(2_000)),
+                        "a text that begins with 'Zug\u00e4nge'" + again));
+    }
+
+    /** Neither is known, nor must a text with a byte of 0 be one. */
     @ParameterizedTest
-    @MethodSource("files")
+    @ValueSource(strings = {"00000000000000ff00ff", "456e747279206e6f7420666f756e6400"})
+    void unknownFile_ruleOfTheFormat(String digits) throws IOException {
+        Path path = Files.write(folder.resolve("a"), hex(digits));
+        SafetensorsException e =
+                assertThrows(SafetensorsException.class, () -> SafetensorsFile.open(path));
+        assertEquals(
+                "Cannot read "
+                        + path
+                        + ": header must have at most 100000000 bytes, got "
+                        + Long.toUnsignedString(FileBytes.length(hex(digits))),
+                e.getMessage());
+    }
+
+    @ParameterizedTest
+    @MethodSource({"files", "archives", "arrays", "texts"})
     void foreignFile_isNamed(String name, byte[] content, String kind) throws IOException {
         Path path = Files.write(folder.resolve(name), content);
         SafetensorsException e =

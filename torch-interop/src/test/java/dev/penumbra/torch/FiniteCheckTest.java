@@ -198,6 +198,80 @@ final class FiniteCheckTest {
         }
     }
 
+    /** More small arrays than are joined at once, large ones and empty ones among them. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 9, 10, 130, 256, 280, 281, 299})
+    void oneBadArrayOfMany_isFound(int bad) {
+        Random random = new Random(bad);
+        List<NDArray> arrays = new ArrayList<>();
+        for (int i = 0; i < 300; i++) {
+            boolean empty = i % 50 == 20;
+            long size = i % 10 == 9 ? 3000 : i % 7;
+            Shape shape = empty ? new Shape(2, 0) : size == 0 ? new Shape() : new Shape(size);
+            int at = i == bad ? Math.toIntExact(shape.size()) - 1 : -1;
+            arrays.add(array(shape, DataType.FLOAT32, random, at, BAD[bad % 3]));
+        }
+        assertEquals(bad, first(arrays.toArray(new NDArray[0])));
+        arrays.set(bad, manager.zeros(new Shape(3)));
+        assertEquals(-1, first(arrays.toArray(new NDArray[0])));
+    }
+
+    /** Small arrays are looked at in another order than they are given in. */
+    @Test
+    void closedArrayOfMany_isReported() {
+        List<NDArray> arrays = new ArrayList<>();
+        for (int i = 0; i < 40; i++) {
+            arrays.add(manager.zeros(new Shape(i == 3 ? 3000 : 3)));
+        }
+        FiniteCheck check = new FiniteCheck(arrays, manager);
+        assertEquals(-1, check.firstNonFinite());
+        arrays.get(3).close();
+        IllegalStateException e = assertThrows(IllegalStateException.class, check::firstNonFinite);
+        assertEquals("The array at index 3 of 40 is closed", e.getMessage());
+    }
+
+    /** What is asked on a GPU, where each value that travels to the host costs time. */
+    @Test
+    void largestMagnitude() {
+        NDArray empty = manager.zeros(new Shape(3, 0));
+        NDArray half = manager.create(-65_504f).toType(DataType.FLOAT16, true);
+        NDArray wide = manager.create(new double[] {1, -1e300});
+        NDArray matrix = manager.create(new float[][] {{1, -5}, {3, 4}}).transpose();
+        assertEquals(0, largest(empty));
+        assertEquals(65_504, largest(empty, half, matrix));
+        assertEquals(1e300, largest(matrix, wide));
+        for (double bad : BAD) {
+            NDArray last = array(new Shape(5), DataType.FLOAT32, new Random(1), 4, bad);
+            assertFalse(Double.isFinite(largest(matrix, last)));
+            assertFalse(Double.isFinite(largest(last, matrix, half)));
+        }
+    }
+
+    private static double largest(NDArray... arrays) {
+        try (TensorList list = TensorList.of(List.of(arrays))) {
+            return ForeachOps.largest(list);
+        }
+    }
+
+    /** The memory of the check is the array's, also after it is given other memory. */
+    @Test
+    void repeatedChecks_followOtherMemory() {
+        List<NDArray> arrays = new ArrayList<>();
+        for (int i = 0; i < 40; i++) {
+            arrays.add(manager.zeros(new Shape(i % 2 == 0 ? 3 : 3000)));
+        }
+        FiniteCheck check = new FiniteCheck(arrays, manager);
+        for (int i = 0; i < 40; i++) {
+            float[] values = new float[Math.toIntExact(arrays.get(i).size())];
+            values[2] = Float.NaN;
+            arrays.get(i).set(values);
+            assertEquals(i, check.firstNonFinite());
+            values[2] = 0;
+            arrays.get(i).set(values);
+            assertEquals(-1, check.firstNonFinite());
+        }
+    }
+
     /** The check reads the values of the moment, and only reads. */
     @Test
     void repeatedChecks_followTheValues() {

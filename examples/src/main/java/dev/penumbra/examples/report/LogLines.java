@@ -18,6 +18,9 @@ final class LogLines {
 
     private static final Gson GSON = new GsonBuilder().setStrictness(Strictness.STRICT).create();
 
+    /** What is wrong with a text that is no JSON object. */
+    static final String NO_OBJECT = "it is not a JSON object";
+
     private static final String FIRST_LINE = "{\"event\":\"run\",";
 
     /* Far more than settings, versions and checksums take. */
@@ -43,8 +46,9 @@ final class LogLines {
      * @param folder the run's folder
      * @param reader takes each event; the first must be {@code run}, and no other
      * @return whether the last line is only half there
-     * @throws IOException if the log cannot be read or a line is broken; the message names the file
-     *     and the line
+     * @throws RunLogException if a line is broken; the message names the file, the line and the
+     *     field
+     * @throws IOException if the log cannot be read
      */
     static boolean read(Path folder, Reader reader) throws IOException {
         Path file = file(folder);
@@ -57,7 +61,6 @@ final class LogLines {
             if (line.isBlank()) {
                 continue;
             }
-            String at = at(file, i + 1);
             JsonObject object;
             try {
                 object = parse(line);
@@ -66,7 +69,7 @@ final class LogLines {
                     requireBegun(begun, file);
                     return true;
                 }
-                throw new IOException(at + "it is not a JSON object", e);
+                throw RunLogException.of(file, i + 1, NO_OBJECT, e);
             }
             try {
                 Fields fields = new Fields(object);
@@ -75,7 +78,7 @@ final class LogLines {
                 reader.event(event, fields);
                 begun = true;
             } catch (IllegalArgumentException e) {
-                throw new IOException(at + e.getMessage(), e);
+                throw RunLogException.of(file, i + 1, String.valueOf(e.getMessage()), e);
             }
         }
         requireBegun(begun, file);
@@ -89,18 +92,18 @@ final class LogLines {
      * @param number the number of the line; the first is 1
      * @param line the line
      * @return the name, or an empty text for a blank line
-     * @throws IOException if the line is broken; the message names the file and the line
+     * @throws RunLogException if the line is broken; the message names the file and the line
      */
-    static String eventOf(Path file, int number, String line) throws IOException {
+    static String eventOf(Path file, int number, String line) throws RunLogException {
         if (line.isBlank()) {
             return "";
         }
         try {
             return new Fields(parse(line)).text("event");
         } catch (JsonParseException e) {
-            throw new IOException(at(file, number) + "it is not a JSON object", e);
+            throw RunLogException.of(file, number, NO_OBJECT, e);
         } catch (IllegalArgumentException e) {
-            throw new IOException(at(file, number) + e.getMessage(), e);
+            throw RunLogException.of(file, number, String.valueOf(e.getMessage()), e);
         }
     }
 
@@ -126,10 +129,6 @@ final class LogLines {
                 || (text.startsWith(FIRST_LINE)
                         && text.indexOf('\n') < 0
                         && first.length < LONGEST_FIRST_LINE);
-    }
-
-    private static String at(Path file, int number) {
-        return "Cannot read " + file + ", line " + number + ": ";
     }
 
     /**
@@ -168,13 +167,13 @@ final class LogLines {
         }
     }
 
-    private static void requireBegun(boolean begun, Path file) throws IOException {
+    private static void requireBegun(boolean begun, Path file) throws RunLogException {
         if (!begun) {
-            throw new IOException(
-                    "Cannot read "
-                            + file
-                            + ": it has no whole line, as the run was ended before it began."
-                            + " Begin it anew with its command");
+            throw RunLogException.of(
+                    file,
+                    "it has no whole line, as the run was ended before it began. Begin it anew"
+                            + " with its command",
+                    null);
         }
     }
 }

@@ -62,6 +62,7 @@ public record Study(String title, List<String> args, List<Member> members) {
      *
      * @param folder the folder
      * @return the study
+     * @throws RunLogException if it is broken; the message names the file and the field
      * @throws IOException if it cannot be read
      */
     public static Study read(Path folder) throws IOException {
@@ -73,9 +74,9 @@ public record Study(String title, List<String> args, List<Member> members) {
                     fields.texts("args"),
                     fields.objects("members").stream().map(Study::member).toList());
         } catch (JsonParseException e) {
-            throw new IOException("Cannot read " + file + ": it is not a JSON object", e);
+            throw RunLogException.of(file, LogLines.NO_OBJECT, e);
         } catch (IllegalArgumentException e) {
-            throw new IOException("Cannot read " + file + ": " + e.getMessage(), e);
+            throw RunLogException.of(file, String.valueOf(e.getMessage()), e);
         }
     }
 

@@ -6,7 +6,10 @@ import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import java.util.Arrays;
 import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -264,16 +267,14 @@ public record Summary(
     }
 
     private static List<EpochResult> perEpoch(Run run, int epochs) {
-        List<Run.SeedLog> compared =
-                run.seeds().stream().filter(seed -> seed.lastEpoch() == epochs).toList();
-        return IntStream.rangeClosed(1, epochs)
-                .mapToObj(
-                        epoch ->
-                                compared.stream()
-                                        .flatMap(seed -> seed.epochs().stream())
-                                        .filter(e -> e.epoch() == epoch)
-                                        .toList())
-                .filter(results -> !results.isEmpty())
+        SortedMap<Integer, List<RunEvent.Epoch>> byEpoch =
+                run.seeds().stream()
+                        .filter(seed -> seed.lastEpoch() == epochs)
+                        .flatMap(seed -> seed.epochs().stream())
+                        .collect(
+                                Collectors.groupingBy(
+                                        RunEvent.Epoch::epoch, TreeMap::new, Collectors.toList()));
+        return byEpoch.values().stream()
                 .map(
                         results ->
                                 new EpochResult(

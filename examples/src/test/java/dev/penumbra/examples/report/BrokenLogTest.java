@@ -13,6 +13,7 @@ import dev.penumbra.examples.Output;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -32,6 +33,7 @@ final class BrokenLogTest {
                     "true",
                     "-3",
                     "0.5",
+                    "2147483647",
                     "1e999",
                     "\"x\"",
                     "[]",
@@ -106,9 +108,10 @@ final class BrokenLogTest {
                 "seeds | [0,\"1\"] | seeds[1] must be an integer, got \"1\"",
                 "versions | {\"penumbra\":[\"1\"]} | versions.penumbra must be text, got [\"1\"]",
                 "data | {} | data.name must be text, got nothing",
-                "title | [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28]"
-                        + "| title must be text, got [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,"
-                        + "18,19,20,21,22,23,24,25,26,27,2..."
+                "title | [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,"
+                        + "23,24,25,26,27,28,29,30,31]"
+                        + "| title must be text, got [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,"
+                        + "15,16,17,18,19,20,21,22,23,24,25,26,27,28,29..."
             })
     void report_wrongKind_oneLine(String field, String value, String message) throws IOException {
         SampleRun.write(folder, 1, 1);
@@ -153,6 +156,45 @@ final class BrokenLogTest {
         assertEquals(
                 new Output(2, "", "error: Cannot read %s: %s\n".formatted(file, message)),
                 Output.of("report", folder.toString()));
+        assertEquals(
+                new Output(2, "", "error: Cannot read %s: %s\n".formatted(file, message)),
+                Output.of("vae", "--resume", folder.toString()));
+    }
+
+    /** Resuming reads some lines of an ended run, and its report all. */
+    @Test
+    void resumeOfEndedRun_wrongKindInABatch_oneLine() throws IOException {
+        SampleRun.write(folder, 1, 1);
+        Path log = folder.resolve("run.jsonl");
+        List<String> lines = new ArrayList<>(Files.readAllLines(log));
+        lines.set(2, lines.get(2).replaceFirst("\"loss\":[^,]*", "\"loss\":[0.5]"));
+        Files.write(log, lines);
+        assertEquals(
+                new Output(
+                        2,
+                        "Nothing to resume: the run has ended\n",
+                        "error: Cannot read %s, line 3: loss must be a number, got [0.5]\n"
+                                .formatted(log)),
+                Output.of("cifar10", "--resume", folder.toString()));
+    }
+
+    @Test
+    void resumeOfStudy_wrongKindInTheLogOfARun_oneLine() throws IOException {
+        new Study("T", List.of(), List.of(new Study.Member("a", "g", "n", List.of())))
+                .write(folder);
+        Path run = folder.resolve("a");
+        try (RunLog log = RunLog.open(run)) {
+            log.append(SampleRun.start("Test", List.of(0), 1));
+        }
+        Path log = run.resolve("run.jsonl");
+        Files.writeString(log, "{\"event\":\"end\",\"seconds\":{}}\n", StandardOpenOption.APPEND);
+        assertEquals(
+                new Output(
+                        2,
+                        "",
+                        "error: Cannot read %s, line 2: seconds must be a number, got {}\n"
+                                .formatted(log)),
+                Output.of("vae", "--resume", folder.toString()));
     }
 
     @Test

@@ -5,8 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -69,6 +71,21 @@ class SummaryTest {
         double half = value(Statistics.halfWidth(sample));
         // Half a unit of the table's last digit.
         assertEquals(quantile, half * Math.sqrt(n) / sd, 5e-4);
+    }
+
+    /** Its number is no reason to look at each one before it. */
+    @Test
+    void lastEpoch_largestNumber_atOnce() {
+        Run.SeedLog seed =
+                log(
+                        0,
+                        epoch(0, 1, 0.4, 0.4, 1.0, 1.0),
+                        epoch(0, Integer.MAX_VALUE, 0.5, 0.6, 1.0, 1.0));
+        Run run = run(List.of(seed), 1.0);
+        Summary summary = assertTimeoutPreemptively(Duration.ofSeconds(5), () -> Summary.of(run));
+        assertEquals(
+                List.of(1, Integer.MAX_VALUE),
+                summary.perEpoch().stream().map(Summary.EpochResult::epoch).toList());
     }
 
     @Test
