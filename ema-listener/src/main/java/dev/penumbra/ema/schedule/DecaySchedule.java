@@ -197,7 +197,7 @@ public sealed interface DecaySchedule extends AveragingRule
      * @see #every(StepInterval)
      */
     default DecaySchedule every(long steps) {
-        return every(new StepInterval(steps));
+        return Every.of(steps, this);
     }
 
     /**

@@ -4,11 +4,19 @@ package dev.penumbra.ema.schedule;
 import java.util.Objects;
 import java.util.Optional;
 
-/** The schedule of the methods {@code every...} of {@link DecaySchedule}. */
-record Every(StepInterval interval, DecaySchedule schedule, Mode mode) implements DecaySchedule {
+/**
+ * A schedule whose average is updated at some steps only, as the methods {@code every...} of {@link
+ * DecaySchedule} make it: the decay of the other steps is 1.
+ *
+ * @param interval the steps that update the average
+ * @param schedule the schedule
+ * @param mode what an update stands for
+ */
+public record Every(StepInterval interval, DecaySchedule schedule, Mode mode)
+        implements DecaySchedule {
 
     /** What an update stands for. */
-    enum Mode {
+    public enum Mode {
         /** All steps since the update before. */
         COMPENSATED,
         /** Its own step alone. */
@@ -17,10 +25,22 @@ record Every(StepInterval interval, DecaySchedule schedule, Mode mode) implement
         UPDATE
     }
 
-    Every {
+    /** Checks that all are given. */
+    public Every {
         Objects.requireNonNull(interval, "interval");
         Objects.requireNonNull(schedule, "schedule");
         Objects.requireNonNull(mode, "mode");
+    }
+
+    /**
+     * A compensated schedule at the multiples of a number of steps.
+     *
+     * @param steps the number of steps, at least 1
+     * @param schedule the schedule
+     * @return the schedule
+     */
+    public static Every of(long steps, DecaySchedule schedule) {
+        return new Every(new StepInterval(steps), schedule, Mode.COMPENSATED);
     }
 
     @Override
