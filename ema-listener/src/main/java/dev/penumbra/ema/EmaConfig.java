@@ -6,6 +6,11 @@ import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.StepInterval;
+import dev.penumbra.ema.update.Arithmetic;
+import dev.penumbra.ema.update.NonFinite;
+import dev.penumbra.ema.update.Precision;
+import dev.penumbra.ema.update.Treatments;
+import dev.penumbra.ema.update.UpdateSettings;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -42,7 +47,8 @@ public record EmaConfig(
         Arithmetic arithmetic,
         NonFinite nonFinite,
         @Nullable StepInterval writeBack,
-        @Nullable Device device) {
+        @Nullable Device device)
+        implements UpdateSettings {
 
     /** The name of the average where only one is set. */
     public static final String MAIN = "average";
@@ -158,15 +164,20 @@ public record EmaConfig(
         return new Builder().setConfig(this);
     }
 
-    /** Tells whether the filters let a name be averaged. */
-    boolean selects(String name) {
+    @Override
+    public int count() {
+        return rules.size();
+    }
+
+    @Override
+    public boolean selects(String name) {
         boolean included =
                 include.isEmpty() || include.stream().anyMatch(pattern -> contains(pattern, name));
         return included && exclude.stream().noneMatch(pattern -> contains(pattern, name));
     }
 
-    /** Returns the schedule of the first group that a name belongs to. */
-    @Nullable DecaySchedule groupOf(String name) {
+    @Override
+    public @Nullable DecaySchedule groupOf(String name) {
         return groups.stream()
                 .filter(group -> contains(group.pattern(), name))
                 .map(Group::schedule)

@@ -13,6 +13,7 @@ import ai.djl.translate.TranslateException;
 import dev.penumbra.checkpoint.TrainingPart;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.statistics.InitialStatistics;
 import dev.penumbra.state.NamedParameters;
 import dev.penumbra.state.Stateful;
 import dev.penumbra.torch.ConvolutionCheck;
@@ -89,7 +90,7 @@ public final class EmaTrainingListener implements TrainingListener, TrainingPart
     private final boolean automatic;
     private final List<AfterStep> observers;
     private final StepObserver steps = new Steps();
-    private final AverageScores scores = new AverageScores();
+    private final AverageMetrics metrics = new AverageMetrics();
     private WeakReference<Trainer> latestTrainer = new WeakReference<>(null);
     private @Nullable Model model;
     private @Nullable Block block;
@@ -250,7 +251,7 @@ public final class EmaTrainingListener implements TrainingListener, TrainingPart
         InitialStatistics kept = initialStatistics;
         if (kept != null) {
             initialStatistics = null;
-            started.names().forEach(name -> kept.restore(started.get(name), begun));
+            started.names().forEach(name -> kept.restore(started.get(name).weights(), begun));
             kept.close();
         }
     }
@@ -303,7 +304,7 @@ public final class EmaTrainingListener implements TrainingListener, TrainingPart
     @Override
     public Map<String, Map<String, Float>> evaluateAll(Trainer trainer, Dataset dataset)
             throws IOException, TranslateException {
-        return scores.of(averagesOf(trainer), trainer, dataset);
+        return metrics.scores(averagesOf(trainer), trainer, dataset);
     }
 
     /**

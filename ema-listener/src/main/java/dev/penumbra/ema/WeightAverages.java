@@ -7,11 +7,23 @@ import ai.djl.training.dataset.Dataset;
 import ai.djl.training.evaluator.Evaluator;
 import ai.djl.translate.TranslateException;
 import dev.penumbra.checkpoint.ScoreOrder;
-import dev.penumbra.ema.Treatments.Treatment;
+import dev.penumbra.ema.merge.WeightedSum;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.GradientNorms;
 import dev.penumbra.ema.schedule.StepInterval;
 import dev.penumbra.ema.schedule.StepWeights;
+import dev.penumbra.ema.statistics.InitialStatistics;
+import dev.penumbra.ema.statistics.RunningStatistics;
+import dev.penumbra.ema.update.Arithmetic;
+import dev.penumbra.ema.update.AveragedParameters;
+import dev.penumbra.ema.update.AveragedSet;
+import dev.penumbra.ema.update.BatchedUpdate;
+import dev.penumbra.ema.update.GradientReader;
+import dev.penumbra.ema.update.NonFinite;
+import dev.penumbra.ema.update.Precision;
+import dev.penumbra.ema.update.Treatments.Treatment;
+import dev.penumbra.ema.weights.ModelWeights;
+import dev.penumbra.ema.weights.WeightsMemory;
 import dev.penumbra.state.Stateful;
 import java.io.IOException;
 import java.util.BitSet;
@@ -87,7 +99,7 @@ public final class WeightAverages implements AutoCloseable {
         }
         list = List.copyOf(averages.values());
         if (statistics != null) {
-            list.forEach(average -> statistics.restore(average, parameters.set()));
+            list.forEach(average -> statistics.restore(average.weights(), parameters.set()));
         }
         requireFiniteStart();
     }
@@ -149,7 +161,7 @@ public final class WeightAverages implements AutoCloseable {
     }
 
     private void updateAll() {
-        AverageEngine engine = parameters.engine();
+        BatchedUpdate engine = parameters.engine();
         StepWeights[] weights = new StepWeights[rules.size()];
         BitSet active = new BitSet(weights.length);
         boolean finite = true;
@@ -179,7 +191,7 @@ public final class WeightAverages implements AutoCloseable {
         return config.groups().isEmpty() ? weights : weights.with(step + 1, parameters.schedules());
     }
 
-    private void move(AverageEngine engine, StepWeights[] weights, BitSet active) {
+    private void move(BatchedUpdate engine, StepWeights[] weights, BitSet active) {
         // Carried errors are not lost, and what float64 loses is too little to matter.
         if ((step + 1) % STALL_CHECK_STEPS == 0
                 && config.arithmetic() != Arithmetic.COMPENSATED
@@ -190,7 +202,7 @@ public final class WeightAverages implements AutoCloseable {
         active.stream().forEach(i -> list.get(i).moved(step + 1, weights[i].common()));
     }
 
-    private void warnIfStalled(AverageEngine engine, int index, double weight) {
+    private void warnIfStalled(BatchedUpdate engine, int index, double weight) {
         if (!stalled.get(index) && weight > 0 && engine.stalledShare(index, weight) > STALLED) {
             stalled.set(index);
             logger.warn(
@@ -203,7 +215,7 @@ public final class WeightAverages implements AutoCloseable {
         }
     }
 
-    private @Nullable String nonFinite(AverageEngine engine) {
+    private @Nullable String nonFinite(BatchedUpdate engine) {
         return config.nonFinite() == NonFinite.OFF ? null : engine.firstNonFinite();
     }
 
@@ -233,7 +245,7 @@ public final class WeightAverages implements AutoCloseable {
         try (WeightsMemory.Use change = memory.change()) {
             parameters.startAgain();
             if (statistics != null) {
-                list.forEach(average -> statistics.restore(average, parameters.set()));
+                list.forEach(average -> statistics.restore(average.weights(), parameters.set()));
             }
             requireFiniteStart();
         }

@@ -27,6 +27,7 @@ import ai.djl.training.dataset.Batch;
 import ai.djl.training.listener.TrainingListener;
 import ai.djl.training.listener.TrainingListenerAdapter;
 import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.weights.SwapScope;
 import dev.penumbra.torch.GlobalNormClipping;
 import java.nio.file.Path;
 import java.util.List;

@@ -21,6 +21,7 @@ import ai.djl.nn.norm.Dropout;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.weights.SwapScope;
 import java.nio.ByteBuffer;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;

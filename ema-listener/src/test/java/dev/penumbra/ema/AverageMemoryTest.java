@@ -16,10 +16,17 @@ import ai.djl.nn.Parameter;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
+import dev.penumbra.ema.merge.ModelSoup;
+import dev.penumbra.ema.posthoc.LatestWeightAveraging;
 import dev.penumbra.ema.schedule.ArithmeticMean;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.LayerwiseGradient;
+import dev.penumbra.ema.statistics.RunningStatistics;
+import dev.penumbra.ema.target.SoftUpdate;
+import dev.penumbra.ema.update.Arithmetic;
+import dev.penumbra.ema.update.Precision;
+import dev.penumbra.ema.weights.ModelWeights;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -147,7 +154,7 @@ final class AverageMemoryTest {
     @Test
     void latestSnapshots() {
         try (Model model = Weights.initialized();
-                LatestAverage latest = new LatestAverage(2, 1)) {
+                LatestWeightAveraging latest = new LatestWeightAveraging(2, 1)) {
             latest.take(model);
             latest.take(model);
             assertFlat(
@@ -171,7 +178,7 @@ final class AverageMemoryTest {
 
     private static void read(Model model, Path file) {
         try {
-            CheckpointAverage.uniform(model, List.of(file)).close();
+            ModelSoup.uniform(model, List.of(file)).close();
         } catch (IOException | MalformedModelException e) {
             throw new AssertionError(e);
         }

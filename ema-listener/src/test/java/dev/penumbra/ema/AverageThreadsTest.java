@@ -14,6 +14,8 @@ import ai.djl.training.Trainer;
 import ai.djl.training.dataset.ArrayDataset;
 import ai.djl.training.dataset.Batch;
 import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.weights.SwapScope;
+import dev.penumbra.ema.weights.WeightsMemory;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -7,9 +7,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import ai.djl.Device;
 import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
-import dev.penumbra.ema.Treatments.Treatment;
+import dev.penumbra.ema.posthoc.LatestWeightAveraging;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.StepInterval;
+import dev.penumbra.ema.update.Arithmetic;
+import dev.penumbra.ema.update.NonFinite;
+import dev.penumbra.ema.update.Precision;
+import dev.penumbra.ema.update.Treatments;
+import dev.penumbra.ema.update.Treatments.Treatment;
 import dev.penumbra.safetensors.TensorInfo;
 import dev.penumbra.safetensors.TensorType;
 import dev.penumbra.state.SavedState;
@@ -201,8 +206,8 @@ final class AveragesStateTest {
     @Test
     void latestAverage_mustHaveTheSameSettings() {
         try (Model model = ArrayBlock.model();
-                LatestAverage average = new LatestAverage(2, 3);
-                LatestAverage other = new LatestAverage(4, 5)) {
+                LatestWeightAveraging average = new LatestWeightAveraging(2, 3);
+                LatestWeightAveraging other = new LatestWeightAveraging(4, 5)) {
             ArrayBlock.weight(model, "a", 1);
             average.take(model);
             Kinds saved = Kinds.of(average.stateful(model).state());

@@ -7,9 +7,13 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
+import dev.penumbra.ema.update.Arithmetic;
+import dev.penumbra.ema.update.NonFinite;
+import dev.penumbra.ema.update.Precision;
+import dev.penumbra.ema.update.Treatments;
+import dev.penumbra.ema.update.Treatments.Treatment;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;

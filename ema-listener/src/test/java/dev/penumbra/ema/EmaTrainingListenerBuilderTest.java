@@ -7,11 +7,15 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.djl.Device;
-import dev.penumbra.ema.Treatments.Treatment;
 import dev.penumbra.ema.schedule.ArithmeticMean;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.StepInterval;
+import dev.penumbra.ema.update.Arithmetic;
+import dev.penumbra.ema.update.NonFinite;
+import dev.penumbra.ema.update.Precision;
+import dev.penumbra.ema.update.Treatments;
+import dev.penumbra.ema.update.Treatments.Treatment;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

@@ -24,6 +24,7 @@ import ai.djl.training.evaluator.Accuracy;
 import ai.djl.training.listener.TrainingListener;
 import ai.djl.training.loss.Loss;
 import dev.penumbra.ema.schedule.Decays;
+import dev.penumbra.ema.weights.SwapScope;
 import dev.penumbra.torch.SafeL2Loss;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;

@@ -9,6 +9,8 @@ import ai.djl.Model;
 import ai.djl.nn.Parameter;
 import dev.penumbra.ema.schedule.ArithmeticMean;
 import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.update.Arithmetic;
+import dev.penumbra.ema.update.NonFinite;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;

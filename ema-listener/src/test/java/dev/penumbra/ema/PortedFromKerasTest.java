@@ -25,6 +25,8 @@ import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.schedule.Decays;
 import dev.penumbra.ema.schedule.StepInterval;
+import dev.penumbra.ema.weights.ModelWeights;
+import dev.penumbra.ema.weights.SwapScope;
 import dev.penumbra.torch.SafeL2Loss;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;

@@ -2,6 +2,7 @@
 package dev.penumbra.ema;
 
 import ai.djl.ndarray.types.DataType;
+import dev.penumbra.ema.update.Arithmetic;
 
 /**
  * One step of an average of one number in plain Java, each operation rounded to the type.

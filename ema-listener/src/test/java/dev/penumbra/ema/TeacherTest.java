@@ -17,6 +17,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
 import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.update.Precision;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;

@@ -15,6 +15,7 @@ import ai.djl.nn.core.Linear;
 import ai.djl.nn.norm.BatchNorm;
 import ai.djl.training.dataset.ArrayDataset;
 import dev.penumbra.ema.schedule.DecaySchedule;
+import dev.penumbra.ema.update.Treatments;
 import java.util.List;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;

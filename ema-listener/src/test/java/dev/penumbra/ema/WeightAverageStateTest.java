@@ -18,6 +18,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
 import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.weights.SwapScope;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Map;

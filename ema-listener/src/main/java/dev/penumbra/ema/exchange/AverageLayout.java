@@ -31,7 +31,7 @@ public enum AverageLayout {
      * The folder of {@code save_pretrained} of diffusers' {@code EMAModel}, with the steps and the
      * settings of the schedule in {@code config.json}. Running statistics and other buffers are not
      * the network's but those of a network before its training: {@link
-     * dev.penumbra.ema.RunningStatistics} computes them.
+     * dev.penumbra.ema.statistics.RunningStatistics} computes them.
      */
     DIFFUSERS_EMA_MODEL("");
 

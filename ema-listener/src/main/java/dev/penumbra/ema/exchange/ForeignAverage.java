@@ -3,8 +3,8 @@ package dev.penumbra.ema.exchange;
 
 import ai.djl.Model;
 import ai.djl.ndarray.types.Shape;
-import dev.penumbra.ema.ModelWeights;
 import dev.penumbra.ema.schedule.DecaySchedule;
+import dev.penumbra.ema.weights.ModelWeights;
 import dev.penumbra.safetensors.SafetensorsFile;
 import dev.penumbra.safetensors.TensorMismatchException;
 import dev.penumbra.safetensors.TensorSpec;

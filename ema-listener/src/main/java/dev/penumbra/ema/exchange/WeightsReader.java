@@ -3,7 +3,7 @@ package dev.penumbra.ema.exchange;
 
 import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
-import dev.penumbra.ema.ModelWeights;
+import dev.penumbra.ema.weights.ModelWeights;
 import dev.penumbra.safetensors.SafetensorsFile;
 import dev.penumbra.safetensors.TensorMatch;
 import dev.penumbra.safetensors.TensorSpec;

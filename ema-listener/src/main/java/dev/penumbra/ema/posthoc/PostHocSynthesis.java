@@ -6,8 +6,8 @@ import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.util.Progress;
-import dev.penumbra.ema.ModelWeights;
-import dev.penumbra.ema.WeightedSum;
+import dev.penumbra.ema.merge.WeightedSum;
+import dev.penumbra.ema.weights.ModelWeights;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -28,8 +28,8 @@ import org.slf4j.LoggerFactory;
  * }</pre>
  *
  * <p>All parameters are combined, running statistics too, whose variances can become negative:
- * {@link dev.penumbra.ema.RunningStatistics} recomputes them for the synthesised weights. Integers
- * are those of the latest snapshot used.
+ * {@link dev.penumbra.ema.statistics.RunningStatistics} recomputes them for the synthesised
+ * weights. Integers are those of the latest snapshot used.
  */
 public final class PostHocSynthesis {
 

@@ -10,8 +10,8 @@ import dev.penumbra.checkpoint.CheckpointListenerBuilder;
 import dev.penumbra.checkpoint.Companion;
 import dev.penumbra.checkpoint.ShortTraining;
 import dev.penumbra.ema.EmaTrainingListener;
-import dev.penumbra.ema.LatestAverage;
 import dev.penumbra.ema.WeightAverage;
+import dev.penumbra.ema.posthoc.LatestWeightAveraging;
 import dev.penumbra.torch.GlobalNormClipping;
 import java.io.IOException;
 import java.util.LinkedHashMap;
@@ -24,7 +24,7 @@ final class Averages implements Companion {
     private final AveragesScenario scenario;
     private final Model model;
     private final EmaTrainingListener ema;
-    private final LatestAverage latest = new LatestAverage(3, 2);
+    private final LatestWeightAveraging latest = new LatestWeightAveraging(3, 2);
 
     Averages(AveragesScenario scenario, Model model) {
         this.scenario = scenario;

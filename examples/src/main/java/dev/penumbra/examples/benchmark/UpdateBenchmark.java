@@ -8,7 +8,7 @@ import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.penumbra.ema.EmaConfig;
-import dev.penumbra.ema.NonFinite;
+import dev.penumbra.ema.update.NonFinite;
 import dev.penumbra.ema.WeightAverages;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;

@@ -20,7 +20,7 @@ import dev.penumbra.checkpoint.ResumableSampler;
 import dev.penumbra.ema.AfterStep;
 import dev.penumbra.ema.EmaTrainingListener;
 import dev.penumbra.ema.EmaTrainingListenerBuilder;
-import dev.penumbra.ema.ModelWeights;
+import dev.penumbra.ema.weights.ModelWeights;
 import dev.penumbra.ema.posthoc.AverageProfile;
 import dev.penumbra.ema.posthoc.PostHocSnapshots;
 import dev.penumbra.ema.posthoc.PostHocSynthesis;
