@@ -34,13 +34,18 @@ public final class Environment implements IVersionProvider {
     }
 
     /**
-     * Refuses to train where the gradients of convolutions would be wrong.
+     * Makes the gradients of convolutions right where PyTorch computes them wrong by itself, or
+     * refuses to train. It counts if no convolution has run yet.
      *
      * @param device the device that trains
-     * @throws UsageException if they would be
+     * @throws UsageException if they would be wrong
      */
     public static void requireRightConvolutions(Device device) {
-        if (!device.isGpu() && !ConvolutionCheck.isRight()) {
+        if (device.isGpu()) {
+            return;
+        }
+        ProcessorSetting.apply();
+        if (!ConvolutionCheck.isRight()) {
             throw new UsageException(ConvolutionCheck.advice());
         }
     }

@@ -169,10 +169,13 @@ final class ForeignFile {
                 : "a text in JSON, such as a configuration: give the file of the weights";
     }
 
-    /** Whether nothing is there that texts do not have; bytes above 0x7f may be letters. */
+    /** Whether it is UTF-8 without control characters; the last letter may be cut off. */
     private boolean isPlain() {
-        return text.chars().allMatch(c -> (c >= ' ' && c != 0x7f) || "\t\n\f\r".indexOf(c) >= 0)
-                && !text.isBlank();
+        String letters = new String(bytes, StandardCharsets.UTF_8);
+        int broken = letters.indexOf('\ufffd');
+        return letters.chars().allMatch(c -> (c >= ' ' && c != 0x7f) || "\t\n\f\r".indexOf(c) >= 0)
+                && !letters.isBlank()
+                && (broken < 0 || (bytes.length == BEGINNING && broken >= letters.length() - 3));
     }
 
     private String firstLine() {
