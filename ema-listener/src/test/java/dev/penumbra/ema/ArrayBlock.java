@@ -15,26 +15,26 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** A block of given arrays. Its output is its input. */
-final class ArrayBlock extends AbstractBlock {
+public final class ArrayBlock extends AbstractBlock {
 
     private ArrayBlock() {
         super((byte) 1);
     }
 
     /** A model of an empty block; the caller closes it. */
-    static Model model() {
+    public static Model model() {
         Model model = Model.newInstance("arrays", "PyTorch");
         model.setBlock(new ArrayBlock());
         return model;
     }
 
     /** Adds a weight that is trained. */
-    static Parameter weight(Model model, String name, float... values) {
+    public static Parameter weight(Model model, String name, float... values) {
         NDArray array = model.getNDManager().create(values).duplicate();
         return add(model, name, Parameter.Type.WEIGHT, array, true);
     }
 
-    static Parameter add(
+    public static Parameter add(
             Model model, String name, Parameter.Type type, NDArray array, boolean trained) {
         Parameter parameter =
                 ((ArrayBlock) model.getBlock())
@@ -52,14 +52,14 @@ final class ArrayBlock extends AbstractBlock {
     }
 
     /** Changes the online values in place, as an optimizer does. */
-    static void set(Parameter parameter, NDArray values) {
+    public static void set(Parameter parameter, NDArray values) {
         try (TensorList target = TensorList.of(List.of(parameter.getArray()));
                 TensorList source = TensorList.of(List.of(values))) {
             ForeachOps.copy(target, source);
         }
     }
 
-    static void set(Parameter parameter, float... values) {
+    public static void set(Parameter parameter, float... values) {
         try (NDArray array =
                 parameter.getArray().getManager().create(values, parameter.getArray().getShape())) {
             set(parameter, array);

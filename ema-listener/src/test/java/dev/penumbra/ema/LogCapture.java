@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 
 /** What a class logs while this is open, read from the file of the tests' configuration. */
-final class LogCapture implements AutoCloseable {
+public final class LogCapture implements AutoCloseable {
 
     private static final Path FILE = Path.of("target", "test.log");
 
@@ -20,7 +20,7 @@ final class LogCapture implements AutoCloseable {
         before = all().size();
     }
 
-    static LogCapture of(Class<?> source) {
+    public static LogCapture of(Class<?> source) {
         return new LogCapture(source.getSimpleName());
     }
 
@@ -37,11 +37,11 @@ final class LogCapture implements AutoCloseable {
     }
 
     /** The messages so far, each after its level. */
-    List<String> messages() {
+    public List<String> messages() {
         return all().stream().skip(before).map(line -> line.replace(source + ": ", "")).toList();
     }
 
-    static String warning(String message) {
+    public static String warning(String message) {
         return "WARN " + message;
     }
 

@@ -24,13 +24,13 @@ import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
 
 /** A small network with BatchNorm, from 4 values to 3 classes, and its 64 samples in 8 batches. */
-final class Perceptron {
+public final class Perceptron {
 
-    static final Shape INPUT = new Shape(8, 4);
+    public static final Shape INPUT = new Shape(8, 4);
 
     private Perceptron() {}
 
-    static Model model() {
+    public static Model model() {
         Engine.getEngine("PyTorch").setRandomSeed(17);
         Model model = Model.newInstance("perceptron", "PyTorch");
         model.setBlock(
@@ -42,7 +42,7 @@ final class Perceptron {
         return model;
     }
 
-    static DefaultTrainingConfig config(TrainingListener... listeners) {
+    public static DefaultTrainingConfig config(TrainingListener... listeners) {
         return new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss())
                 .optOptimizer(sgd(0.1f))
                 .optDevices(new Device[] {Device.cpu()})
@@ -50,17 +50,17 @@ final class Perceptron {
                 .addTrainingListeners(listeners);
     }
 
-    static Optimizer sgd(float rate) {
+    public static Optimizer sgd(float rate) {
         return Optimizer.sgd().setLearningRateTracker(Tracker.fixed(rate)).build();
     }
 
-    static Trainer trainer(Model model, TrainingListener... listeners) {
+    public static Trainer trainer(Model model, TrainingListener... listeners) {
         Trainer trainer = model.newTrainer(config(listeners));
         trainer.initialize(INPUT);
         return trainer;
     }
 
-    static ArrayDataset data(NDManager manager) {
+    public static ArrayDataset data(NDManager manager) {
         NDArray samples = manager.randomNormal(new Shape(64, 4));
         NDArray first = samples.get(":,0").gt(0).toType(DataType.FLOAT32, false);
         NDArray second = samples.get(":,1").gt(0).toType(DataType.FLOAT32, false);
@@ -72,7 +72,7 @@ final class Perceptron {
     }
 
     /** Takes a step with each of the first batches of the data and tells of each. */
-    static void steps(Trainer trainer, ArrayDataset data, int steps, Runnable stepped)
+    public static void steps(Trainer trainer, ArrayDataset data, int steps, Runnable stepped)
             throws Exception {
         int taken = 0;
         while (taken < steps) {

@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Random;
 
 /** A model of random arrays of all shapes, types and kinds, which move at random. */
-final class RandomModel implements AutoCloseable {
+public final class RandomModel implements AutoCloseable {
 
     /** What a parameter is. */
     enum Kind {
@@ -23,7 +23,7 @@ final class RandomModel implements AutoCloseable {
     }
 
     /** A parameter and what it is. */
-    record Member(String name, Parameter parameter, Kind kind, DataType type) {}
+    public record Member(String name, Parameter parameter, Kind kind, DataType type) {}
 
     private static final List<Shape> SMALL =
             List.of(
@@ -58,7 +58,7 @@ final class RandomModel implements AutoCloseable {
     private final Model model = ArrayBlock.model();
     private final List<Member> members = new ArrayList<>();
 
-    RandomModel(long seed, boolean large) {
+    public RandomModel(long seed, boolean large) {
         random = new Random(seed);
         for (int i = 0; i < 14; i++) {
             Kind kind = Kind.values()[i < 6 ? 0 : random.nextInt(4)];
@@ -104,7 +104,7 @@ final class RandomModel implements AutoCloseable {
     }
 
     /** Gives most parameters new values in place, as a step of training does. */
-    void move() {
+    public void move() {
         for (Member member : members) {
             if (random.nextInt(5) > 0) {
                 NDArray online = member.parameter().getArray();
@@ -115,16 +115,16 @@ final class RandomModel implements AutoCloseable {
         }
     }
 
-    Model model() {
+    public Model model() {
         return model;
     }
 
-    List<Member> members() {
+    public List<Member> members() {
         return members;
     }
 
     /** The values of an array of any type, each of which a double holds. */
-    static double[] values(NDArray array) {
+    public static double[] values(NDArray array) {
         try (NDArray wide = array.toType(DataType.FLOAT64, true)) {
             return wide.toDoubleArray();
         }

@@ -11,14 +11,14 @@ import dev.penumbra.ema.update.Arithmetic;
  * afterwards, equals the operation rounded once, because {@code double} has more than twice the
  * digits.
  */
-final class Recurrence {
+public final class Recurrence {
 
     private static final double LARGEST_HALF = 65504;
 
     private Recurrence() {}
 
     /** The nearest number of a type, ties to even. */
-    static double round(DataType type, double value) {
+    public static double round(DataType type, double value) {
         return switch (type) {
             case FLOAT64 -> value;
             case FLOAT32 -> (float) value;
@@ -39,7 +39,7 @@ final class Recurrence {
     }
 
     /** An average after a step. */
-    static double step(
+    public static double step(
             Arithmetic arithmetic,
             DataType type,
             double average,
@@ -69,7 +69,7 @@ final class Recurrence {
     }
 
     /** An average and what it lacks after a step. */
-    static double[] compensated(
+    public static double[] compensated(
             DataType type, double average, double carry, double online, double weight) {
         if (weight == 0 || weight == 1) {
             return weight == 0 ? new double[] {average, carry} : new double[] {online, 0};

@@ -21,14 +21,14 @@ import java.util.Objects;
 import java.util.Random;
 
 /** Models with BatchNorm, their data, and the moments of values in float64. */
-final class StatisticsData {
+public final class StatisticsData {
 
     /** A rounding of the batch means and variances is 6e-8, of the layer before a few of these. */
-    static final double TOLERANCE = 1e-6;
+    public static final double TOLERANCE = 1e-6;
 
     private StatisticsData() {}
 
-    static Model model(Block block, Shape... inputs) {
+    public static Model model(Block block, Shape... inputs) {
         Model model = Model.newInstance("statistics", "PyTorch");
         model.setBlock(block);
         block.initialize(model.getNDManager(), DataType.FLOAT32, inputs);
@@ -36,13 +36,13 @@ final class StatisticsData {
         return model;
     }
 
-    static Model dense(Block... others) {
+    public static Model dense(Block... others) {
         SequentialBlock block = new SequentialBlock().add(Linear.builder().setUnits(4).build());
         Arrays.stream(others).forEach(block::add);
         return model(block, new Shape(2, 6));
     }
 
-    static NDArray random(NDManager manager, long seed, long... sizes) {
+    public static NDArray random(NDManager manager, long seed, long... sizes) {
         Random random = new Random(seed);
         Shape shape = new Shape(sizes);
         float[] values = new float[Math.toIntExact(shape.size())];
@@ -53,7 +53,7 @@ final class StatisticsData {
     }
 
     /** Cuts data into batches of given sizes. */
-    static List<NDList> batches(NDArray data, long... sizes) {
+    public static List<NDList> batches(NDArray data, long... sizes) {
         List<NDList> batches = new ArrayList<>();
         long from = 0;
         for (long size : sizes) {
@@ -64,17 +64,17 @@ final class StatisticsData {
         return batches;
     }
 
-    static long[] longs(String sizes) {
+    public static long[] longs(String sizes) {
         return Arrays.stream(sizes.split(" ")).mapToLong(Long::parseLong).toArray();
     }
 
-    static double[] values(Map<String, NDArray> arrays, String name) {
+    public static double[] values(Map<String, NDArray> arrays, String name) {
         NDArray array = Objects.requireNonNull(arrays.get(name), name);
         return array.toType(DataType.FLOAT64, true).toDoubleArray();
     }
 
     /** Mean and unbiased variance over all axes but the second, in two passes in float64. */
-    static double[][] moments(NDArray values) {
+    public static double[][] moments(NDArray values) {
         int channels = Math.toIntExact(values.size(1));
         double[] flat =
                 values.toType(DataType.FLOAT64, true).swapAxes(0, 1).duplicate().toDoubleArray();
@@ -90,23 +90,23 @@ final class StatisticsData {
         return moments;
     }
 
-    static void assertClose(double[] expected, double[] actual) {
+    public static void assertClose(double[] expected, double[] actual) {
         assertEquals(expected.length, actual.length);
         for (int i = 0; i < expected.length; i++) {
             assertEquals(expected[i], actual[i], TOLERANCE * Math.abs(expected[i]), "at " + i);
         }
     }
 
-    static NDArray forward(Block block, NDArray input) {
+    public static NDArray forward(Block block, NDArray input) {
         ParameterStore store = new ParameterStore(input.getManager(), false);
         return block.forward(store, new NDList(input), false).singletonOrThrow();
     }
 
-    static Block child(Model model, int index) {
+    public static Block child(Model model, int index) {
         return model.getBlock().getChildren().get(index).getValue();
     }
 
-    static double[] doubles(float[] values) {
+    public static double[] doubles(float[] values) {
         double[] doubles = new double[values.length];
         for (int i = 0; i < values.length; i++) {
             doubles[i] = values[i];
@@ -114,7 +114,7 @@ final class StatisticsData {
         return doubles;
     }
 
-    static double[] online(Model model, String name) {
+    public static double[] online(Model model, String name) {
         NDArray array = model.getBlock().getParameters().get(name).getArray();
         return array.toType(DataType.FLOAT64, true).toDoubleArray();
     }

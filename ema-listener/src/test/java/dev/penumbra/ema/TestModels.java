@@ -21,12 +21,12 @@ import java.util.Random;
 import org.jspecify.annotations.Nullable;
 
 /** Small models and data with the same values every time. */
-final class TestModels {
+public final class TestModels {
 
     private TestModels() {}
 
     /** A convolution, optionally a BatchNorm, and a linear layer for images (N, 3, 8, 8). */
-    static Model convolutional(boolean batchNorm) {
+    public static Model convolutional(boolean batchNorm) {
         SequentialBlock block =
                 new SequentialBlock()
                         .add(
@@ -46,7 +46,7 @@ final class TestModels {
     }
 
     /** Images (N, 3, 8, 8) with labels of five classes, in a fixed order. */
-    static ArrayDataset images(NDManager manager, int count, int batchSize) {
+    public static ArrayDataset images(NDManager manager, int count, int batchSize) {
         Random random = new Random(5);
         float[] pixels = new float[count * 3 * 8 * 8];
         for (int i = 0; i < pixels.length; i++) {
@@ -62,7 +62,7 @@ final class TestModels {
                 .build();
     }
 
-    static EmaConfig config(
+    public static EmaConfig config(
             DecaySchedule schedule,
             Treatments.Treatment statistics,
             List<String> include,

@@ -16,14 +16,14 @@ import java.util.Objects;
 import java.util.Random;
 
 /** Weights of models: their bits, and changes of them. */
-final class Weights {
+public final class Weights {
 
-    static final Shape IMAGES = new Shape(2, 3, 8, 8);
+    public static final Shape IMAGES = new Shape(2, 3, 8, 8);
 
     private Weights() {}
 
     /** A model with weights that are trained, a BatchNorm among them. */
-    static Model initialized() {
+    public static Model initialized() {
         Model model = TestModels.convolutional(true);
         model.getBlock().initialize(model.getNDManager(), DataType.FLOAT32, IMAGES);
         move(model, 1);
@@ -31,7 +31,7 @@ final class Weights {
     }
 
     /** Gives every parameter random values in place; running variances stay positive. */
-    static void move(Model model, long seed) {
+    public static void move(Model model, long seed) {
         Random random = new Random(seed);
         for (Parameter parameter : model.getBlock().getParameters().values()) {
             float[] values = new float[Math.toIntExact(parameter.getArray().size())];
@@ -45,14 +45,14 @@ final class Weights {
     }
 
     /** Runs a forward pass of training, which moves running statistics. */
-    static void forward(Model model, long seed) {
+    public static void forward(Model model, long seed) {
         try (NDManager scope = model.getNDManager().newSubManager()) {
             ParameterStore store = new ParameterStore(scope, false);
             model.getBlock().forward(store, new NDList(images(scope, seed)), true);
         }
     }
 
-    static NDArray images(NDManager manager, long seed) {
+    public static NDArray images(NDManager manager, long seed) {
         Random random = new Random(seed);
         float[] pixels = new float[Math.toIntExact(IMAGES.size())];
         for (int i = 0; i < pixels.length; i++) {
@@ -61,7 +61,7 @@ final class Weights {
         return manager.create(pixels, IMAGES);
     }
 
-    static Map<String, ByteBuffer> online(Model model) {
+    public static Map<String, ByteBuffer> online(Model model) {
         Map<String, ByteBuffer> bits = new LinkedHashMap<>();
         model.getBlock()
                 .getParameters()
@@ -69,21 +69,21 @@ final class Weights {
         return bits;
     }
 
-    static Map<String, ByteBuffer> averaged(WeightAverage average) {
+    public static Map<String, ByteBuffer> averaged(WeightAverage average) {
         Map<String, ByteBuffer> bits = new LinkedHashMap<>();
         average.arrays().forEach((name, array) -> bits.put(name, bits(array)));
         return bits;
     }
 
-    static ByteBuffer bits(NDArray array) {
+    public static ByteBuffer bits(NDArray array) {
         return array.toByteBuffer();
     }
 
-    static NDArray array(WeightAverage average, String name) {
+    public static NDArray array(WeightAverage average, String name) {
         return Objects.requireNonNull(average.arrays().get(name), name);
     }
 
-    static float[] values(WeightAverage average, String name) {
+    public static float[] values(WeightAverage average, String name) {
         return array(average, name).toFloatArray();
     }
 }

@@ -6,7 +6,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.pytorch.jni.ScriptCalls;
-import dev.penumbra.state.NamedParameters;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -91,9 +90,11 @@ public final class ConvolutionCheck {
     }
 
     private static boolean mayConvolve(Block block) {
-        for (Parameter parameter : NamedParameters.of(block).values()) {
-            NDArray weight = parameter.getArray();
-            if (weight.getShape().dimension() >= AXES && !weight.getDevice().isGpu()) {
+        for (Parameter parameter : block.getParameters().values()) {
+            NDArray weight = parameter.isInitialized() ? parameter.getArray() : null;
+            if (weight != null
+                    && weight.getShape().dimension() >= AXES
+                    && !weight.getDevice().isGpu()) {
                 return true;
             }
         }

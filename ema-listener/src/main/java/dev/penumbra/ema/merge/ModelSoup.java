@@ -4,7 +4,6 @@ package dev.penumbra.ema.merge;
 import ai.djl.MalformedModelException;
 import ai.djl.Model;
 import ai.djl.translate.TranslateException;
-import dev.penumbra.ema.WeightAverage;
 import dev.penumbra.ema.statistics.RunningStatistics;
 import dev.penumbra.ema.weights.ModelWeights;
 import dev.penumbra.ema.weights.ParameterFile;
@@ -18,7 +17,7 @@ import java.util.List;
  * Averages of saved DJL models, read one after the other: memory holds the sum in float64 and one
  * file, twice while it is read, whatever their number.
  *
- * <p>The files are those of {@code Model.save}, {@link WeightAverage#save} and {@link
+ * <p>The files are those of {@code Model.save}, {@code WeightAverage.save} and {@link
  * ModelWeights#save}. The model gives the structure; its weights are not changed, but it must not
  * be used elsewhere while a file is read. The mean of running statistics is not what the mean of
  * weights needs: see {@link RunningStatistics}. Values that are not floating-point numbers are

@@ -98,6 +98,11 @@ public final class AveragedSet {
         return array;
     }
 
+    /**
+     * Returns the averaged weights.
+     *
+     * @return the weights, which stay the owner's
+     */
     public ModelWeights weights() {
         return weights;
     }

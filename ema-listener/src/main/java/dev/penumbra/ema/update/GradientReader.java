@@ -14,6 +14,12 @@ public final class GradientReader {
 
     private GradientReader() {}
 
+    /**
+     * Reads the norms of the gradients of a step.
+     *
+     * @param parameters the parameters
+     * @return the norms, in the order of the parameters
+     */
     public static GradientNorms read(List<TrackedParameter> parameters) {
         double[] each = new double[parameters.size()];
         List<Integer> places = new ArrayList<>();

@@ -37,6 +37,11 @@ public record TrackedParameter(
                 name, parameter, settings.selects(name), settings.groupOf(name));
     }
 
+    /**
+     * Returns the online weights.
+     *
+     * @return the array
+     */
     public NDArray online() {
         return parameter.getArray();
     }
@@ -69,6 +74,12 @@ public record TrackedParameter(
         return type == Parameter.Type.RUNNING_MEAN || type == Parameter.Type.RUNNING_VAR;
     }
 
+    /**
+     * Returns what an update does to this parameter.
+     *
+     * @param treatments what happens to what is not trained
+     * @return the rule
+     */
     public Rule rule(Treatments treatments) {
         boolean averaged = selected && online().getDataType().isFloating();
         if (isStatistics()) {

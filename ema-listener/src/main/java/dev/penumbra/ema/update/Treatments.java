@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.update;
 
-import dev.penumbra.ema.statistics.RunningStatistics;
 import java.util.Objects;
 
 /**
@@ -22,7 +21,7 @@ public record Treatments(Treatment statistics, Treatment frozen, Treatment other
         /** They are the online model's. */
         COPY,
         /**
-         * They are computed over data with the averaged weights by {@link RunningStatistics}; until
+         * They are computed over data with the averaged weights by {@code RunningStatistics}; until
          * then the average refuses to be used. For running statistics only.
          */
         RECOMPUTE

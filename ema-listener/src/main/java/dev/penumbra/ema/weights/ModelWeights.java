@@ -140,10 +140,20 @@ public final class ModelWeights implements AutoCloseable {
         return Collections.unmodifiableMap(named);
     }
 
+    /**
+     * Returns the weights with their parameters.
+     *
+     * @return the entries, in the order of the block
+     */
     public List<Entry> entries() {
         return entries;
     }
 
+    /**
+     * Returns the owner of the arrays.
+     *
+     * @return the memory
+     */
     public WeightsMemory memory() {
         return memory;
     }
@@ -244,6 +254,7 @@ public final class ModelWeights implements AutoCloseable {
         return new SwapScope(this);
     }
 
+    /** Ends an open exchange with the online weights; does nothing if there is none. */
     public void swapOut() {
         WeightSwap open = swap;
         if (open != null) {
@@ -252,6 +263,11 @@ public final class ModelWeights implements AutoCloseable {
         }
     }
 
+    /**
+     * Tells whether these weights are in the model.
+     *
+     * @return whether they are
+     */
     public boolean isSwappedIn() {
         return swap != null;
     }
@@ -310,6 +326,15 @@ public final class ModelWeights implements AutoCloseable {
         return save(directory, name, Map.of());
     }
 
+    /**
+     * Saves a model with these weights and properties of its own.
+     *
+     * @param directory the folder
+     * @param name the name of the model
+     * @param properties the properties, in place of the online model's
+     * @return the file of the parameters
+     * @throws IOException if it cannot be written
+     */
     @SuppressWarnings("try") // the use only has to end
     public Path save(Path directory, String name, Map<String, String> properties)
             throws IOException {
@@ -343,6 +368,11 @@ public final class ModelWeights implements AutoCloseable {
         return use;
     }
 
+    /**
+     * Requires that the weights are open and not swapped in.
+     *
+     * @throws IllegalStateException if they are not
+     */
     public void requireUsable() {
         memory.requireOpen();
         if (swap != null) {

@@ -78,6 +78,12 @@ public final class WeightSwap implements AutoCloseable {
                 entries.stream().map(Entry::array).toList());
     }
 
+    /**
+     * Copies values.
+     *
+     * @param targets the arrays that get the values
+     * @param sources the values, with the same shapes
+     */
     public static void copy(List<NDArray> targets, List<NDArray> sources) {
         if (!targets.isEmpty()) {
             try (TensorList target = TensorList.of(targets);

@@ -43,6 +43,11 @@ public final class WeightsMemory implements AutoCloseable {
         return manager;
     }
 
+    /**
+     * Tells whether nothing has closed it.
+     *
+     * @return whether it is open
+     */
     public boolean isOpen() {
         return closed == null;
     }
@@ -94,6 +99,11 @@ public final class WeightsMemory implements AutoCloseable {
         }
     }
 
+    /**
+     * Requires that nothing has closed it.
+     *
+     * @throws IllegalStateException if something has
+     */
     public void requireOpen() {
         if (closed != null) {
             throw new IllegalStateException(name + " is closed" + closed);

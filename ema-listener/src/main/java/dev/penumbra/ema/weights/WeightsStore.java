@@ -27,6 +27,12 @@ public final class WeightsStore extends ParameterStore {
     private final IdentityHashMap<Parameter, NDArray> views = new IdentityHashMap<>();
     private final IdentityHashMap<Parameter, NDArray> buffers = new IdentityHashMap<>();
 
+    /**
+     * Creates a store that gives a block other weights.
+     *
+     * @param manager the manager of the views that blocks get
+     * @param entries the weights
+     */
     public WeightsStore(NDManager manager, List<ModelWeights.Entry> entries) {
         super(manager, false);
         this.manager = manager;

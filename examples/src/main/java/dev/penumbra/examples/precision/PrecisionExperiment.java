@@ -9,13 +9,13 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.initializer.ConstantInitializer;
-import dev.penumbra.ema.update.Arithmetic;
 import dev.penumbra.ema.EmaConfig;
-import dev.penumbra.ema.update.NonFinite;
-import dev.penumbra.ema.update.Precision;
 import dev.penumbra.ema.WeightAverage;
 import dev.penumbra.ema.WeightAverages;
 import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.update.Arithmetic;
+import dev.penumbra.ema.update.NonFinite;
+import dev.penumbra.ema.update.Precision;
 import java.util.Objects;
 
 /**
