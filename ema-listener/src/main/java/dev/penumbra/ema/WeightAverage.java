@@ -117,6 +117,8 @@ public final class WeightAverage {
      */
     @SuppressWarnings("try") // the use only has to end
     public double distance() {
+        owner.requireUsable();
+        owner.parameters().current();
         try (WeightsMemory.Use use = owner.memory().read()) {
             owner.requireUsable();
             return owner.parameters().engine().distance(index);
@@ -131,6 +133,8 @@ public final class WeightAverage {
      */
     @SuppressWarnings("try") // the use only has to end
     public double stalledShare() {
+        owner.requireUsable();
+        owner.parameters().current();
         try (WeightsMemory.Use use = owner.memory().read()) {
             owner.requireUsable();
             return owner.parameters().engine().stalledShare(index, weight);

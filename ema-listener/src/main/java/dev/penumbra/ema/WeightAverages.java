@@ -352,6 +352,7 @@ public final class WeightAverages implements AutoCloseable {
      */
     @SuppressWarnings("try") // the use only has to end
     public ModelWeights blend(Map<String, Double> coefficients) {
+        parameters.current();
         try (WeightsMemory.Use use = memory.read();
                 WeightedSum sum = new WeightedSum(model)) {
             coefficients.forEach(

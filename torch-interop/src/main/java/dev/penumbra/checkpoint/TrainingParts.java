@@ -7,6 +7,7 @@ import ai.djl.training.Trainer;
 import ai.djl.training.optimizer.Optimizer;
 import dev.penumbra.state.Stateful;
 import dev.penumbra.torch.OptimizerState;
+import dev.penumbra.training.OptimizerSteps;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -46,7 +47,17 @@ record TrainingParts(
                                 + " resume(trainer) and training");
             }
         }
+        OptimizerSteps.of(trainer).optimizer().ifPresent(this::requireOwn);
         ofTrainer.values().forEach(part -> part.requireIn(trainer));
+    }
+
+    private void requireOwn(Optimizer ofTrainer) {
+        if (ofTrainer != optimizer) {
+            throw new IllegalStateException(
+                    "optimizer must be the one of the trainer's TrainingConfig, got another "
+                            + optimizer.getClass().getSimpleName()
+                            + ": give setOptimizer the object that optOptimizer was given");
+        }
     }
 
     /** The parts of a training by name. */

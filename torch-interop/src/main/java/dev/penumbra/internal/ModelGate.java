@@ -4,6 +4,7 @@ package dev.penumbra.internal;
 import ai.djl.Model;
 import java.util.Map;
 import java.util.WeakHashMap;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,10 +16,18 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ModelGate {
 
+    /**
+     * How long an exchange waits for the end of a step: one may never end, as when a loop stops.
+     */
+    private static final long PATIENCE = TimeUnit.SECONDS.toNanos(10);
+
+    private static final long LOOK = TimeUnit.MILLISECONDS.toNanos(50);
+
     private static final Map<Model, ModelGate> GATES = new WeakHashMap<>();
 
     private volatile @Nullable Thread training;
     private volatile @Nullable Thread exchanging;
+    private volatile int waiting;
     private boolean brief;
 
     private ModelGate() {}
@@ -55,8 +64,9 @@ public final class ModelGate {
     }
 
     private synchronized void awaitOwnWeights(Thread current) throws InterruptedException {
-        while (exchanging != null && exchanging != current) {
-            if (!brief) {
+        while ((exchanging != null && exchanging != current)
+                || (exchanging == null && training == null && waiting > 0)) {
+            if (exchanging != null && !brief) {
                 throw new IllegalStateException(
                         "Averaged weights are swapped in by the thread '"
                                 + name(exchanging)
@@ -74,17 +84,77 @@ public final class ModelGate {
     /** Tells that the step has ended. */
     public void endStep() {
         training = null;
+        if (waiting > 0) {
+            synchronized (this) {
+                notifyAll();
+            }
+        }
     }
 
     /**
-     * Begins an exchange of the model's weights.
+     * Begins a short exchange of the model's weights, as soon as a training in another thread has
+     * ended its step.
      *
-     * @param isBrief whether it ends by itself, so that a training waits for it
+     * @return what ends the exchange, in any thread
+     * @throws IllegalStateException as {@link #exchange}, after ten seconds
+     */
+    public synchronized Exchange exchangeBetweenSteps() {
+        Thread current = Thread.currentThread();
+        long begin = System.nanoTime();
+        waiting++;
+        try {
+            while (isTaken(current) && System.nanoTime() - begin < PATIENCE) {
+                TimeUnit.NANOSECONDS.timedWait(this, LOOK);
+            }
+        } catch (InterruptedException e) {
+            current.interrupt();
+            throw new IllegalStateException("interrupted while waiting for the end of a step", e);
+        } finally {
+            waiting--;
+            notifyAll();
+        }
+        return begin(true);
+    }
+
+    private boolean isTaken(Thread current) {
+        Thread other = training;
+        Thread previous = exchanging;
+        return (other != null && other != current && other.isAlive())
+                || (previous != null && previous != current);
+    }
+
+    /**
+     * Begins an exchange of the model's weights that may last. It waits for a short one.
+     *
      * @return what ends the exchange, in any thread
      * @throws IllegalStateException if a training is in the middle of a step in another thread, or
-     *     another thread exchanges the weights
+     *     another thread keeps the weights exchanged
      */
-    public synchronized Exchange exchange(boolean isBrief) {
+    public synchronized Exchange exchange() {
+        Thread current = Thread.currentThread();
+        try {
+            while (brief && exchanging != null && exchanging != current) {
+                wait();
+            }
+        } catch (InterruptedException e) {
+            current.interrupt();
+            throw new IllegalStateException("interrupted while the weights were being saved", e);
+        }
+        return begin(false);
+    }
+
+    /**
+     * Begins an exchange of the model's weights that ends by itself soon, so that a training waits
+     * for it. This one does not wait.
+     *
+     * @return what ends the exchange, in any thread
+     * @throws IllegalStateException as {@link #exchange}
+     */
+    public synchronized Exchange briefExchange() {
+        return begin(true);
+    }
+
+    private Exchange begin(boolean isBrief) {
         Thread current = Thread.currentThread();
         Thread other = training;
         if (other != null && other != current && other.isAlive()) {

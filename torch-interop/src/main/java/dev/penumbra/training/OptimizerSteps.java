@@ -9,10 +9,12 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterServer;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
+import ai.djl.training.optimizer.Optimizer;
 import dev.penumbra.internal.ModelGate;
 import java.lang.reflect.Field;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiConsumer;
@@ -135,6 +137,43 @@ public final class OptimizerSteps {
      */
     public long taken() {
         return taken.get();
+    }
+
+    /**
+     * Returns the optimizer that moves the trainer's weights.
+     *
+     * @return the optimizer of the trainer's configuration, or empty if this version of DJL keeps
+     *     it elsewhere
+     */
+    public Optional<Optimizer> optimizer() {
+        ParameterStore store = storeOf(trainer);
+        Object server =
+                read(store instanceof ObservedStore seen ? seen.store : store, "parameterServer");
+        return server != null && read(server, "optimizer") instanceof Optimizer optimizer
+                ? Optional.of(optimizer)
+                : Optional.empty();
+    }
+
+    private static @Nullable Object read(Object owner, String name) {
+        Class<?> type = owner.getClass();
+        while (type != null) {
+            for (Field field : type.getDeclaredFields()) {
+                if (field.getName().equals(name)) {
+                    return read(owner, field);
+                }
+            }
+            type = type.getSuperclass();
+        }
+        return null;
+    }
+
+    private static @Nullable Object read(Object owner, Field field) {
+        try {
+            field.setAccessible(true);
+            return field.get(owner);
+        } catch (IllegalAccessException e) {
+            throw new LinkageError("Cannot read " + field, e);
+        }
     }
 
     private synchronized void forwardBegins() {

@@ -29,8 +29,8 @@ public final class AveragedParameters {
     private final Runnable onRestart;
     private final List<AveragedSet> sets = new ArrayList<>();
     private final List<Parameter> present = new ArrayList<>();
-    private List<TrackedParameter> tracked;
-    private BatchedUpdate engine;
+    private volatile List<TrackedParameter> tracked;
+    private volatile BatchedUpdate engine;
 
     /**
      * Copies the weights that the model has.
@@ -52,13 +52,13 @@ public final class AveragedParameters {
     }
 
     private List<TrackedParameter> list() {
-        present.clear();
-        addPresent(model.getBlock(), present);
         List<TrackedParameter> all = new ArrayList<>();
         ModelWeights.parametersOf(model.getBlock())
                 .forEach(
                         (name, parameter) ->
                                 all.add(TrackedParameter.of(name, parameter, settings)));
+        present.clear();
+        addPresent(model.getBlock(), present);
         return List.copyOf(all);
     }
 
@@ -72,19 +72,35 @@ public final class AveragedParameters {
     }
 
     /** The parameters that the model has now. */
-    public synchronized List<TrackedParameter> current() {
-        if (!hasSameParameters()) {
-            track(Set.of());
-        } else if (!engine.isCurrent()) {
-            Set<Parameter> again = engine.initializedAgain();
-            if (again.isEmpty()) {
-                sets.forEach(set -> set.weights().requireShapes());
-                renew();
-            } else {
-                track(again);
+    @SuppressWarnings("try") // the use and the change only have to end
+    public List<TrackedParameter> current() {
+        try (WeightsMemory.Use use = memory.read()) {
+            if (isCurrent()) {
+                return tracked;
             }
         }
-        return tracked;
+        // Another thread must not use what is replaced.
+        try (WeightsMemory.Use change = memory.change()) {
+            bringUpToDate();
+            return tracked;
+        }
+    }
+
+    private boolean isCurrent() {
+        return hasSameParameters() && engine.isCurrent();
+    }
+
+    private void bringUpToDate() {
+        if (isCurrent()) {
+            return;
+        }
+        Set<Parameter> again = engine.initializedAgain();
+        if (again.isEmpty() && hasSameParameters()) {
+            sets.forEach(set -> set.weights().requireShapes());
+            renew();
+        } else {
+            track(again);
+        }
     }
 
     /** The arithmetic for the parameters that the model has now. */

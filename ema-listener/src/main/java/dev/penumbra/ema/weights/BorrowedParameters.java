@@ -46,7 +46,7 @@ final class BorrowedParameters implements AutoCloseable {
                             + " cannot hold other values while gradients are recorded: run the"
                             + " averaged weights before the gradient collector is opened");
         }
-        BorrowedParameters borrowed = new BorrowedParameters(ModelGate.of(model).exchange(true));
+        BorrowedParameters borrowed = new BorrowedParameters(ModelGate.of(model).briefExchange());
         try {
             List<NDArray> others = new ArrayList<>();
             for (ModelWeights.Entry value : values) {

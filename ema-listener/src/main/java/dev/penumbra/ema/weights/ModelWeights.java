@@ -40,8 +40,8 @@ public final class ModelWeights implements AutoCloseable {
     private final Model model;
     private final WeightsMemory memory;
     private final WeightsRun runs;
-    private List<Entry> entries;
-    private @Nullable WeightSwap swap;
+    private volatile List<Entry> entries;
+    private volatile @Nullable WeightSwap swap;
 
     /**
      * Takes arrays as they are.
@@ -241,25 +241,41 @@ public final class ModelWeights implements AutoCloseable {
      * }</pre>
      *
      * <p>What happens to the model's buffers within the scope, as by a forward pass in training
-     * mode, ends with it. Optimizer steps are refused within the scope.
+     * mode, ends with it. Optimizer steps are refused within the scope. Exchanging waits until no
+     * other thread runs or copies these weights.
      *
      * @return the scope
      * @throws IllegalStateException if they are swapped in already, or another thread is in the
      *     middle of a training step
      */
+    @SuppressWarnings("try") // the change only has to end
     public SwapScope swapIn() {
         requireUsable();
-        requireShapes();
-        swap = WeightSwap.of(model, memory.manager(), entries);
-        return new SwapScope(this);
+        // What saves these weights holds the gate, too, before it holds the memory.
+        ModelGate.Exchange exchange = ModelGate.of(model).exchange();
+        try (WeightsMemory.Use change = memory.change()) {
+            requireUsable();
+            requireShapes();
+            swap = WeightSwap.of(exchange, memory.manager(), entries);
+            return new SwapScope(this);
+        } catch (RuntimeException e) {
+            exchange.close();
+            throw e;
+        }
     }
 
     /** Ends an open exchange with the online weights; does nothing if there is none. */
+    @SuppressWarnings("try") // the change only has to end
     public void swapOut() {
-        WeightSwap open = swap;
-        if (open != null) {
-            swap = null;
-            open.close();
+        if (swap == null) {
+            return;
+        }
+        try (WeightsMemory.Use change = memory.change()) {
+            WeightSwap open = swap;
+            if (open != null) {
+                swap = null;
+                open.close();
+            }
         }
     }
 
@@ -313,6 +329,9 @@ public final class ModelWeights implements AutoCloseable {
      * Predictor} accept. The file appears complete or not at all, and the model's own weights are
      * not touched.
      *
+     * <p>Another thread that trains the model waits before its next step. Saving waits for the end
+     * of its current one, up to ten seconds.
+     *
      * <p>The properties of the model are saved with it. Those that are numbers with a fraction,
      * such as scores, are the online weights' and get names that begin with {@code online_}.
      *
@@ -335,10 +354,14 @@ public final class ModelWeights implements AutoCloseable {
      * @return the file of the parameters
      * @throws IOException if it cannot be written
      */
-    @SuppressWarnings("try") // the use only has to end
+    @SuppressWarnings("try") // the exchange and the change only have to end
     public Path save(Path directory, String name, Map<String, String> properties)
             throws IOException {
-        try (WeightsMemory.Use use = use()) {
+        requireUsable();
+        // Nobody may look at the model's parameters while they present other arrays.
+        try (ModelGate.Exchange exchange = ModelGate.of(model).exchangeBetweenSteps();
+                WeightsMemory.Use change = memory.change()) {
+            requireUsable();
             requireShapes();
             return ModelFiles.save(model, entries, properties, directory, name);
         }
@@ -353,7 +376,7 @@ public final class ModelWeights implements AutoCloseable {
     public void copyToModel() {
         requireUsable();
         requireShapes();
-        try (ModelGate.Exchange exchange = ModelGate.of(model).exchange(true)) {
+        try (ModelGate.Exchange exchange = ModelGate.of(model).briefExchange()) {
             WeightSwap.copyToModel(entries);
         }
     }
@@ -380,7 +403,6 @@ public final class ModelWeights implements AutoCloseable {
         }
     }
 
-    /** Frees the arrays, once what uses them has ended; an open swap is undone first. */
     /**
      * Returns the type in which weights are averaged. Half-precision weights move by less than
      * their rounding, so they are averaged in float32.
@@ -394,6 +416,7 @@ public final class ModelWeights implements AutoCloseable {
                 : online;
     }
 
+    /** Frees the arrays, once what uses them has ended; an open swap is undone first. */
     @Override
     public void close() {
         if (memory.isOpen()) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.weights;
 
-import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -54,21 +53,15 @@ public final class WeightSwap implements AutoCloseable {
     /**
      * Exchanges the values.
      *
+     * @param exchange ends with the swap
      * @param manager the manager of the copies
-     * @throws IllegalStateException if another thread trains the model or exchanges its weights
      */
-    static WeightSwap of(Model model, NDManager manager, List<Entry> entries) {
-        ModelGate.Exchange exchange = ModelGate.of(model).exchange(false);
-        try {
-            WeightSwap swap = new WeightSwap(exchange, manager, entries);
-            copy(swap.kept, swap.copiedOwn);
-            copy(swap.copiedOwn, swap.copiedOthers);
-            swap.exchange();
-            return swap;
-        } catch (RuntimeException e) {
-            exchange.close();
-            throw e;
-        }
+    static WeightSwap of(ModelGate.Exchange exchange, NDManager manager, List<Entry> entries) {
+        WeightSwap swap = new WeightSwap(exchange, manager, entries);
+        copy(swap.kept, swap.copiedOwn);
+        copy(swap.copiedOwn, swap.copiedOthers);
+        swap.exchange();
+        return swap;
     }
 
     /** Puts values into the model's arrays for good. */
