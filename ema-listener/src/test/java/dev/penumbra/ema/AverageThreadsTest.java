@@ -1,22 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.djl.Model;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Parameter;
+import ai.djl.nn.core.Linear;
 import ai.djl.training.EasyTrain;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.Trainer;
 import ai.djl.training.dataset.ArrayDataset;
 import ai.djl.training.dataset.Batch;
 import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.ema.weights.ModelWeights;
 import dev.penumbra.ema.weights.SwapScope;
 import dev.penumbra.ema.weights.WeightsMemory;
+import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,6 +36,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -33,6 +44,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Averages that are used in one thread and closed, swapped or trained in another. */
 final class AverageThreadsTest {
@@ -56,6 +68,78 @@ final class AverageThreadsTest {
             case "save" -> () -> average.save(directory, "average");
             default -> () -> average.distance();
         };
+    }
+
+    /** The online weights are 1 and the averaged ones 0.5, whatever another thread exchanges. */
+    @ParameterizedTest
+    @ValueSource(strings = {"snapshot", "forward", "save"})
+    void use_whileAnotherThreadSwaps_isOfTheAverage(String name) throws Exception {
+        Model model = Model.newInstance("constant", "PyTorch");
+        model.setBlock(Linear.builder().setUnits(1).optBias(false).build());
+        model.getBlock().initialize(model.getNDManager(), DataType.FLOAT32, new Shape(1, 1));
+        Parameter weight = model.getBlock().getParameters().valueAt(0);
+        ArrayBlock.set(weight, 0);
+        WeightAverages averages = WeightAverages.of(model, EmaConfig.of(new ConstantDecay(0.5)));
+        ArrayBlock.set(weight, 1);
+        averages.update();
+        AtomicBoolean end = new AtomicBoolean();
+        ExecutorService executor = Executors.newSingleThreadExecutor();
+        try {
+            Future<Integer> uses =
+                    executor.submit(() -> countUses(name, averages.main(), end, directory));
+            for (int i = 0; i < 2000; i++) {
+                try (SwapScope scope = averages.main().swapIn()) {
+                    assertFalse(averages.isUsable());
+                }
+                averages.main().distance();
+            }
+            end.set(true);
+            assertTrue(uses.get(1, TimeUnit.MINUTES) > 0);
+        } finally {
+            executor.shutdownNow();
+            assertTrue(executor.awaitTermination(1, TimeUnit.MINUTES));
+        }
+        assertArrayEquals(new float[] {1}, weight.getArray().toFloatArray());
+        assertEquals(0.5f, averages.main().arrays().values().iterator().next().getFloat());
+        assertEquals(1, averages.step());
+        model.close();
+    }
+
+    /** Uses the average until the end, and counts the uses that were not refused. */
+    private static int countUses(
+            String name, WeightAverage average, AtomicBoolean end, Path directory)
+            throws IOException {
+        int uses = 0;
+        while (!end.get() || uses == 0) {
+            try (NDManager scope = NDManager.newBaseManager("PyTorch")) {
+                assertEquals(0.5f, used(name, average, scope, directory));
+                uses++;
+            } catch (IllegalStateException e) {
+                assertTrue(String.valueOf(e.getMessage()).contains("swapped in"), e::toString);
+            }
+        }
+        return uses;
+    }
+
+    private static float used(String name, WeightAverage average, NDManager scope, Path directory)
+            throws IOException {
+        switch (name) {
+            case "snapshot" -> {
+                try (ModelWeights weights = average.snapshot()) {
+                    return weights.arrays().values().iterator().next().getFloat();
+                }
+            }
+            case "forward" -> {
+                return average.forward(new NDList(scope.ones(new Shape(1, 1)))).get(0).getFloat();
+            }
+            default -> {
+                // The value is the last one of the file.
+                byte[] bytes = Files.readAllBytes(average.save(directory, "average"));
+                return ByteBuffer.wrap(bytes, bytes.length - Float.BYTES, Float.BYTES)
+                        .order(ByteOrder.nativeOrder())
+                        .getFloat();
+            }
+        }
     }
 
     @ParameterizedTest

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import ai.djl.Model;
 import ai.djl.ndarray.NDList;
@@ -34,6 +35,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Models that change while they are averaged. */
 final class StructureChangeTest {
@@ -70,6 +72,31 @@ final class StructureChangeTest {
         rules.put("slow", new ConstantDecay(0.75));
         rules.put("fast", new ConstantDecay(0.5));
         return EmaConfig.of(rules).toBuilder().optArithmetic(arithmetic).build();
+    }
+
+    /** A call that is refused while there are no weights leaves nothing behind. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void refusedCallWithoutWeights_nextFoldStartsAnew(boolean otherWidth) {
+        WeightAverages averages = WeightAverages.of(model, config(Arithmetic.LERP));
+        averages.update();
+        block.clear();
+        List<Runnable> calls =
+                List.of(
+                        () -> averages.main().distance(),
+                        () -> averages.main().copyToModel(),
+                        () -> averages.main().swapIn(),
+                        averages::update);
+        for (Runnable call : calls) {
+            assertEquals(
+                    "The model has no weights yet: call trainer.initialize(...) before training",
+                    assertThrows(IllegalStateException.class, call::run).getMessage());
+        }
+        int width = otherWidth ? WIDTH + 2 : WIDTH;
+        block.initialize(model.getNDManager(), DataType.FLOAT32, new Shape(2, width));
+        averages.main().distance();
+        assertEquals(0, averages.step());
+        assertEquals(Weights.online(model), Weights.averaged(averages.main()));
     }
 
     /** Moves each parameter by numbers of its own, whatever else the model has. */

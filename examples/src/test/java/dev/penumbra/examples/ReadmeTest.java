@@ -19,6 +19,7 @@ import ai.djl.training.dataset.Dataset;
 import ai.djl.training.evaluator.Accuracy;
 import ai.djl.training.loss.Loss;
 import dev.penumbra.ema.EmaTrainingListener;
+import dev.penumbra.ema.schedule.Presets;
 import dev.penumbra.examples.report.RunLog;
 import dev.penumbra.examples.report.Summary;
 import dev.penumbra.examples.report.VaeReport;
@@ -62,7 +63,8 @@ final class ReadmeTest {
             throws Exception {
         Map<String, Float> result;
         // readme:use
-        EmaTrainingListener ema = EmaTrainingListener.ofDecay(0.9999);
+        EmaTrainingListener ema =
+                EmaTrainingListener.builder().setSchedule(Presets.shortTraining()).build();
         TrainingConfig config =
                 new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss())
                         .addEvaluator(new Accuracy())

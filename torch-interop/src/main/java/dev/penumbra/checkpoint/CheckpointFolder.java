@@ -161,6 +161,19 @@ public final class CheckpointFolder implements AutoCloseable {
         return readable;
     }
 
+    /** Requires that all checkpoints that can be opened are of one run. */
+    void requireOneRun() throws CheckpointException, IOException {
+        Map<String, String> runs = new LinkedHashMap<>();
+        readable().forEach((folder, each) -> runs.putIfAbsent(each.info().run(), nameOf(folder)));
+        if (runs.size() > 1) {
+            throw new CheckpointException(
+                    "Cannot go on in "
+                            + path
+                            + ": its checkpoints must be of one run, got several, such as those of "
+                            + String.join(" and ", runs.values()));
+        }
+    }
+
     /**
      * Makes the folder that of one training for saving and removes what a killed one left behind.
      *

@@ -158,13 +158,13 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
         if (current != null && current.isOf(trainer)) {
             return current;
         }
-        requireIn(trainer);
         Block before = latestBlock.get();
         if (training.hasBegun() && before != null && before != trainer.getModel().getBlock()) {
             throw new IllegalStateException(
                     "The CheckpointListener has saved another model: call resume(trainer) before"
                             + " the first step, or create one listener for each model");
         }
+        requireIn(trainer);
         TrainingSession begun = open(trainer);
         if (current == null) {
             try {

@@ -23,16 +23,19 @@ record NewestCheckpoint(@Nullable Checkpoint whole, Map<Path, CheckpointExceptio
         List<Path> all = new ArrayList<>(folder.list());
         Collections.reverse(all);
         Map<Path, CheckpointException> damaged = new LinkedHashMap<>();
+        Checkpoint whole = null;
         for (Path path : all) {
             try {
                 Checkpoint checkpoint = Checkpoint.open(path);
                 checkpoint.verify();
-                return new NewestCheckpoint(checkpoint, damaged);
+                whole = checkpoint;
+                break;
             } catch (CheckpointException e) {
                 damaged.put(path, e);
             }
         }
-        return new NewestCheckpoint(null, damaged);
+        folder.requireOneRun();
+        return new NewestCheckpoint(whole, damaged);
     }
 
     /** The newest checkpoint is damaged. */

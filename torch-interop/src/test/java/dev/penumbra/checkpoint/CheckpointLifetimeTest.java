@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.Trainer;
 import ai.djl.training.listener.TrainingListenerAdapter;
+import ai.djl.training.optimizer.Optimizer;
 import ai.djl.translate.TranslateException;
 import dev.penumbra.state.Stateful;
 import java.io.IOException;
@@ -369,6 +370,10 @@ final class CheckpointLifetimeTest {
                     "The CheckpointListener has saved another model: call resume(trainer) before"
                             + " the first step, or create one listener for each model",
                     e.getMessage());
+        }
+        Optimizer same = line.optimizer();
+        try (Line other = new Line(same);
+                Trainer trainer = other.trainer(listener)) {
             assertEquals(new Progress(1, 0, 4), listener.resume(trainer));
             assertArrayEquals(line.weights(), other.weights());
             other.step(trainer);

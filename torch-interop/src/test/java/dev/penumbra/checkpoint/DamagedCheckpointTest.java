@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.djl.training.Trainer;
+import ai.djl.training.optimizer.Optimizer;
 import dev.penumbra.testing.LogCapture;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -13,6 +14,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -84,6 +86,50 @@ final class DamagedCheckpointTest {
                     log.messages());
         }
         assertEquals(new Progress(2, 0, 8), Line.progress(folder));
+    }
+
+    /** A whole checkpoint of another run is no reason to go on with it. */
+    @Test
+    void checkpointsOfTwoRuns_areRefused(@TempDir Path other) throws Exception {
+        train(1, builder -> {});
+        CheckpointListener listener = line.checkpoints(other).build();
+        try (Trainer trainer = line.trainer(listener)) {
+            for (int i = 0; i < 2; i++) {
+                line.epoch(trainer);
+            }
+        }
+        Path foreign = new CheckpointFolder(other).list().get(1);
+        Path copied = Files.createDirectory(folder.resolve(foreign.getFileName()));
+        try (Stream<Path> files = Files.list(foreign)) {
+            for (Path file : files.toList()) {
+                Files.copy(file, copied.resolve(file.getFileName()));
+            }
+        }
+        String first = saved().get(0).getFileName().toString();
+        assertEquals(
+                "Cannot go on in "
+                        + folder
+                        + ": its checkpoints must be of one run, got several, such as those of "
+                        + first
+                        + " and "
+                        + copied.getFileName(),
+                assertThrows(CheckpointException.class, () -> train(1, builder -> {}))
+                        .getMessage());
+        assertEquals(2, saved().size());
+    }
+
+    @Test
+    void anotherOptimizerThanTheTrainers_isRefused() {
+        CheckpointListener listener =
+                line.checkpoints(folder).setOptimizer(Optimizer.sgd().build()).build();
+        try (Trainer trainer = line.trainer(listener)) {
+            assertEquals(
+                    "optimizer must be the one of the trainer's TrainingConfig, got another Sgd:"
+                            + " give setOptimizer the object that optOptimizer was given",
+                    assertThrows(IllegalStateException.class, () -> listener.resume(trainer))
+                            .getMessage());
+        }
+        assertTrue(Files.notExists(folder.resolve(".lock")));
     }
 
     @Test

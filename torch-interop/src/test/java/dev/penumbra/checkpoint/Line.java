@@ -30,11 +30,15 @@ final class Line implements AutoCloseable {
     static final Shape INPUT = new Shape(2, 3);
 
     private final Model model = Model.newInstance("line", "PyTorch");
-    private final Optimizer optimizer =
-            Optimizer.sgd().setLearningRateTracker(Tracker.fixed(0.01f)).build();
+    private final Optimizer optimizer;
     private final ArrayDataset data;
 
     Line() {
+        this(Optimizer.sgd().setLearningRateTracker(Tracker.fixed(0.01f)).build());
+    }
+
+    Line(Optimizer optimizer) {
+        this.optimizer = optimizer;
         model.setBlock(Linear.builder().setUnits(2).build());
         data = data(new BatchSampler(new SequenceSampler(), 2));
     }
@@ -51,6 +55,10 @@ final class Line implements AutoCloseable {
 
     Model model() {
         return model;
+    }
+
+    Optimizer optimizer() {
+        return optimizer;
     }
 
     ArrayDataset data() {

@@ -23,10 +23,12 @@ final class TerminationAfterTrainingTest {
     @Test
     @DisabledOnOs(OS.WINDOWS)
     void signalWithoutAnotherStep_isLeftToTheProgram(@TempDir Path folder) throws Exception {
+        Optimizer optimizer = Optimizer.adam().build();
         try (Model model = Model.newInstance("net", "PyTorch");
-                CheckpointListener listener = listener(folder)) {
+                CheckpointListener listener = listener(folder, optimizer)) {
             model.setBlock(Linear.builder().setUnits(1).build());
-            DefaultTrainingConfig config = new DefaultTrainingConfig(new SafeL2Loss());
+            DefaultTrainingConfig config =
+                    new DefaultTrainingConfig(new SafeL2Loss()).optOptimizer(optimizer);
             try (Trainer trainer = model.newTrainer(config.addTrainingListeners(listener))) {
                 trainer.initialize(new Shape(1, 1));
                 listener.resume(trainer);
@@ -42,10 +44,10 @@ final class TerminationAfterTrainingTest {
         }
     }
 
-    private static CheckpointListener listener(Path folder) {
+    private static CheckpointListener listener(Path folder, Optimizer optimizer) {
         return CheckpointListener.builder()
                 .setFolder(folder)
-                .setOptimizer(Optimizer.adam().build())
+                .setOptimizer(optimizer)
                 .optTerminate()
                 .build();
     }

@@ -383,12 +383,15 @@ public final class ModelWeights implements AutoCloseable {
 
     /** Begins to read the arrays. */
     WeightsMemory.Use use() {
-        WeightsMemory.Use use = memory.read();
-        if (swap != null) {
+        while (true) {
+            WeightsMemory.Use use = memory.read();
+            if (swap == null) {
+                return use;
+            }
             use.close();
+            // If the swap has just ended, they are usable again.
             requireUsable();
         }
-        return use;
     }
 
     /**

@@ -151,7 +151,6 @@ public final class PostHocCifar10 implements Callable<Integer> {
             requireAtLeast("--threads", threads);
             Environment.useThreads(threads);
         }
-        Environment.requireRightConvolutions(Engine.getInstance().defaultDevice());
     }
 
     private Path newFolder() throws IOException {
@@ -165,10 +164,13 @@ public final class PostHocCifar10 implements Callable<Integer> {
     }
 
     private Cifar10Data images(Terminal terminal) throws IOException {
-        return smoke
-                ? Cifar10Data.sample()
-                : Cifar10Data.resolve(
-                        new DataRequest(data, offline), new DownloadProgress(terminal));
+        Cifar10Data images =
+                smoke
+                        ? Cifar10Data.sample()
+                        : Cifar10Data.resolve(
+                                new DataRequest(data, offline), new DownloadProgress(terminal));
+        Environment.requireRightConvolutions(Engine.getInstance().defaultDevice());
+        return images;
     }
 
     private PostHocRun.Settings settings(Path folder) {

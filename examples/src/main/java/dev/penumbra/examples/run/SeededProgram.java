@@ -108,6 +108,7 @@ public abstract class SeededProgram<D extends ImageData> implements Callable<Int
     private void begin(Terminal terminal) throws IOException, TranslateException {
         Device device = prepare();
         D data = data(terminal);
+        Environment.requireRightConvolutions(device);
         try (RunFolder folder = RunFolder.begin(newFolder(), started(data, device))) {
             run(folder, data, terminal);
         }
@@ -126,8 +127,10 @@ public abstract class SeededProgram<D extends ImageData> implements Callable<Int
             program.options().run().locate(options().run());
             program.observers.addAll(observers);
             program.whole = whole;
-            program.prepare();
-            program.run(folder, program.data(terminal), terminal);
+            Device device = program.prepare();
+            D data = program.data(terminal);
+            Environment.requireRightConvolutions(device);
+            program.run(folder, data, terminal);
         }
     }
 
@@ -138,9 +141,7 @@ public abstract class SeededProgram<D extends ImageData> implements Callable<Int
         if (threads != null) {
             Environment.useThreads(threads);
         }
-        Device device = options().run().device();
-        Environment.requireRightConvolutions(device);
-        return device;
+        return options().run().device();
     }
 
     private Path newFolder() throws IOException {
