@@ -39,6 +39,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -47,6 +48,8 @@ import org.junit.jupiter.params.provider.ValueSource;
  * Whatever a program does around its steps, the listener's average equals one that is moved by an
  * explicit call after each step, bit for bit.
  */
+@ParameterizedClass
+@EnumSource
 final class AnyLoopTest {
 
     private static final EmaConfig CONFIG = EmaConfig.of(new ConstantDecay(0.9));
@@ -57,6 +60,11 @@ final class AnyLoopTest {
     private NDManager manager;
     private ArrayDataset data;
     private @Nullable WeightAverages explicit;
+    private final OptimizerKind optimizer;
+
+    AnyLoopTest(OptimizerKind optimizer) {
+        this.optimizer = optimizer;
+    }
 
     @BeforeEach
     void setUp() {
@@ -92,14 +100,22 @@ final class AnyLoopTest {
         assertEquals(Weights.averaged(explicit().main()), Weights.averaged(ema.average()));
     }
 
+    private DefaultTrainingConfig config(TrainingListener... listeners) {
+        return Perceptron.config(listeners).optOptimizer(optimizer.create());
+    }
+
+    private Trainer trainer(TrainingListener... listeners) {
+        return Perceptron.trainer(model, config(listeners));
+    }
+
     private void train(Trainer trainer, int steps) throws Exception {
         Perceptron.steps(trainer, data, steps, this::stepped);
     }
 
     @Test
     void trainersInTurn_countEachStepOnce() throws Exception {
-        Trainer one = Perceptron.trainer(model, ema);
-        Trainer two = Perceptron.trainer(model, ema);
+        Trainer one = trainer(ema);
+        Trainer two = trainer(ema);
         begin();
         for (int i = 0; i < 5; i++) {
             train(one, 1);
@@ -113,10 +129,10 @@ final class AnyLoopTest {
 
     @Test
     void oldTrainer_isClosedAfterTheNewOneBegan() throws Exception {
-        Trainer old = Perceptron.trainer(model, ema);
+        Trainer old = trainer(ema);
         begin();
         train(old, 3);
-        Trainer trainer = Perceptron.trainer(model, ema);
+        Trainer trainer = trainer(ema);
         old.close();
         old.close();
         train(trainer, 3);
@@ -127,7 +143,7 @@ final class AnyLoopTest {
     @SuppressWarnings("BusyWait")
     void collectedTrainer_takesNothingAlong() throws Exception {
         abandon();
-        Trainer trainer = Perceptron.trainer(model, ema);
+        Trainer trainer = trainer(ema);
         for (int i = 0; i < 10; i++) {
             train(trainer, 1);
             System.gc();
@@ -137,7 +153,7 @@ final class AnyLoopTest {
     }
 
     private void abandon() throws Exception {
-        Trainer trainer = Perceptron.trainer(model, ema);
+        Trainer trainer = trainer(ema);
         begin();
         train(trainer, 2);
     }
@@ -151,10 +167,8 @@ final class AnyLoopTest {
                         throw new IllegalArgumentException("not this one");
                     }
                 };
-        assertThrows(
-                IllegalArgumentException.class,
-                () -> model.newTrainer(Perceptron.config(ema, failing)));
-        Trainer trainer = Perceptron.trainer(model, ema);
+        assertThrows(IllegalArgumentException.class, () -> model.newTrainer(config(ema, failing)));
+        Trainer trainer = trainer(ema);
         begin();
         train(trainer, 4);
         assertExact(4);
@@ -162,7 +176,7 @@ final class AnyLoopTest {
 
     @Test
     void listenerAddedTwice_countsOnce() throws Exception {
-        Trainer trainer = Perceptron.trainer(model, ema, ema);
+        Trainer trainer = trainer(ema, ema);
         begin();
         train(trainer, 4);
         assertExact(4);
@@ -192,7 +206,7 @@ final class AnyLoopTest {
     @ParameterizedTest
     @EnumSource
     void metrics_areTheUsers(Habit habit) throws Exception {
-        Trainer trainer = Perceptron.trainer(model, ema);
+        Trainer trainer = trainer(ema);
         Metrics users = habit == Habit.WRAPPED ? new Silent() : new Metrics();
         if (habit != Habit.NONE && habit != Habit.AFTER_THE_FIRST_STEP) {
             trainer.setMetrics(users);
@@ -224,7 +238,7 @@ final class AnyLoopTest {
     void metricsOfTwoTrainers_areTheSame() throws Exception {
         try (Model other = Perceptron.model();
                 EmaTrainingListener second = EmaTrainingListener.of(CONFIG)) {
-            Trainer generator = Perceptron.trainer(model, ema);
+            Trainer generator = trainer(ema);
             Trainer discriminator = Perceptron.trainer(other, second);
             Metrics shared = new Metrics();
             generator.setMetrics(shared);
@@ -243,7 +257,7 @@ final class AnyLoopTest {
 
     @Test
     void loopWithoutEvents_isAveragedFromTheFirstStepOn() throws Exception {
-        Trainer trainer = Perceptron.trainer(model, ema);
+        Trainer trainer = trainer(ema);
         begin();
         for (Batch batch : trainer.iterateDataset(data)) {
             try (GradientCollector collector = trainer.newGradientCollector()) {
@@ -263,7 +277,7 @@ final class AnyLoopTest {
 
     @Test
     void accumulatedGradients_areOneStep() throws Exception {
-        Trainer trainer = Perceptron.trainer(model, ema);
+        Trainer trainer = trainer(ema);
         begin();
         int batches = 0;
         for (Batch batch : trainer.iterateDataset(data)) {
@@ -288,7 +302,7 @@ final class AnyLoopTest {
         for (int i = 0; i < listeners.length; i++) {
             listeners[i] = i == place ? ema : others[next++];
         }
-        Trainer trainer = Perceptron.trainer(model, listeners);
+        Trainer trainer = trainer(listeners);
         begin();
         train(trainer, 5);
         assertExact(5);
@@ -296,7 +310,7 @@ final class AnyLoopTest {
 
     @Test
     void weightsWrittenBeforeTheFirstStep_areTheStart() throws Exception {
-        Trainer trainer = Perceptron.trainer(model, ema);
+        Trainer trainer = trainer(ema);
         Weights.move(model, 3);
         begin();
         train(trainer, 5);
@@ -311,7 +325,7 @@ final class AnyLoopTest {
             source.setProperty("Epoch", "1");
             source.save(directory, "perceptron");
         }
-        Trainer trainer = model.newTrainer(Perceptron.config(ema));
+        Trainer trainer = model.newTrainer(config(ema));
         model.load(directory, "perceptron");
         trainer.initialize(Perceptron.INPUT);
         begin();
@@ -322,7 +336,7 @@ final class AnyLoopTest {
     /** As a term of the loss of the first batch needs it. */
     @Test
     void averageAskedForBeforeTheFirstStep_startsAtTheWeightsBeforeIt() throws Exception {
-        Trainer trainer = Perceptron.trainer(model, ema);
+        Trainer trainer = trainer(ema);
         assertEquals(0, ema.average().step());
         try (NDArray penalty = ema.average().penalty(1)) {
             assertEquals(0, penalty.getFloat());
@@ -335,7 +349,7 @@ final class AnyLoopTest {
 
     @Test
     void start_isTakenBeforeTheFirstStep() throws Exception {
-        Trainer trainer = Perceptron.trainer(model, ema);
+        Trainer trainer = trainer(ema);
         ema.start(trainer);
         begin();
         train(trainer, 5);
@@ -344,7 +358,7 @@ final class AnyLoopTest {
 
     @Test
     void folds_startAtTheirOwnWeights() throws Exception {
-        DefaultTrainingConfig config = Perceptron.config(ema);
+        DefaultTrainingConfig config = config(ema);
         for (int fold = 1; fold <= 3; fold++) {
             model.getBlock().clear();
             try (Trainer trainer = model.newTrainer(config)) {
@@ -359,13 +373,13 @@ final class AnyLoopTest {
     /** A head that is made anew starts anew; the rest of the average goes on. */
     @Test
     void headInitializedAgain_startsAnew() throws Exception {
-        Trainer first = Perceptron.trainer(model, ema);
+        Trainer first = trainer(ema);
         begin();
         train(first, 3);
         first.close();
         Block head = model.getBlock().getChildren().get("04Linear");
         head.clear();
-        Trainer second = Perceptron.trainer(model, ema);
+        Trainer second = trainer(ema);
         NDArray bias = head.getDirectParameters().get("bias").getArray();
         float[] before = bias.toFloatArray();
         Perceptron.steps(second, data, 1, () -> {});
@@ -380,13 +394,13 @@ final class AnyLoopTest {
     @Test
     void replacedHead_joinsWithTheValueBeforeItsFirstStep() throws Exception {
         SequentialBlock block = (SequentialBlock) model.getBlock();
-        Trainer first = Perceptron.trainer(model, ema);
+        Trainer first = trainer(ema);
         begin();
         train(first, 3);
         first.close();
         block.removeLastBlock();
         block.add(Linear.builder().setUnits(3).build());
-        Trainer second = model.newTrainer(Perceptron.config(ema));
+        Trainer second = model.newTrainer(config(ema));
         second.initialize(Perceptron.INPUT);
         Parameter bias = block.getParameters().valueAt(block.getParameters().size() - 1);
         float[] before = bias.getArray().toFloatArray();
@@ -402,7 +416,7 @@ final class AnyLoopTest {
     @Test
     @SuppressWarnings("try") // the scope only has to be open
     void stepInAnOpenSwap_movesNothing() throws Exception {
-        Trainer trainer = Perceptron.trainer(model, ema);
+        Trainer trainer = trainer(ema);
         begin();
         train(trainer, 3);
         var online = Weights.online(model);
@@ -426,7 +440,7 @@ final class AnyLoopTest {
 
     @Test
     void allStepsSkipped_isToldAsSuch() throws Exception {
-        Trainer trainer = Perceptron.trainer(model, ema);
+        Trainer trainer = trainer(ema);
         ArrayDataset bad =
                 new ArrayDataset.Builder()
                         .setData(manager.full(data(64), Float.NaN))
@@ -464,7 +478,7 @@ final class AnyLoopTest {
 
     @Test
     void closedListener_refusesTheNextTrainingAndTheNextStep() throws Exception {
-        Trainer trainer = Perceptron.trainer(model, ema);
+        Trainer trainer = trainer(ema);
         begin();
         train(trainer, 2);
         var online = Weights.online(model);
@@ -476,9 +490,7 @@ final class AnyLoopTest {
         assertEquals(online, Weights.online(model));
         assertEquals(
                 message,
-                assertThrows(
-                                IllegalStateException.class,
-                                () -> model.newTrainer(Perceptron.config(ema)))
+                assertThrows(IllegalStateException.class, () -> model.newTrainer(config(ema)))
                         .getMessage());
         assertEquals(
                 "The average is closed with its listener",

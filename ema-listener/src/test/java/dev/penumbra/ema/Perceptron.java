@@ -55,7 +55,11 @@ public final class Perceptron {
     }
 
     public static Trainer trainer(Model model, TrainingListener... listeners) {
-        Trainer trainer = model.newTrainer(config(listeners));
+        return trainer(model, config(listeners));
+    }
+
+    public static Trainer trainer(Model model, DefaultTrainingConfig config) {
+        Trainer trainer = model.newTrainer(config);
         trainer.initialize(INPUT);
         return trainer;
     }

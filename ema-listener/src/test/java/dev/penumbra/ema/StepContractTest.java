@@ -19,13 +19,10 @@ import ai.djl.training.Trainer;
 import ai.djl.training.dataset.ArrayDataset;
 import ai.djl.training.dataset.Batch;
 import ai.djl.training.loss.Loss;
-import ai.djl.training.optimizer.Optimizer;
-import ai.djl.training.tracker.Tracker;
 import ai.djl.util.Pair;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.schedule.DecaySchedule;
 import dev.penumbra.ema.update.Treatments.Treatment;
-import dev.penumbra.torch.FusedAdamW;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -67,34 +64,9 @@ final class StepContractTest {
         TWO_STEPS
     }
 
-    private enum Kind {
-        SGD,
-        SGD_WITH_MOMENTUM,
-        ADAM,
-        ADAMW,
-        FUSED_ADAMW;
-
-        Optimizer create() {
-            return switch (this) {
-                case SGD -> sgd(0);
-                case SGD_WITH_MOMENTUM -> sgd(0.9f);
-                case ADAM -> Optimizer.adam().build();
-                case ADAMW -> Optimizer.adamW().build();
-                case FUSED_ADAMW -> FusedAdamW.builder().build();
-            };
-        }
-    }
-
-    private static Optimizer sgd(float momentum) {
-        return Optimizer.sgd()
-                .setLearningRateTracker(Tracker.fixed(0.05f))
-                .optMomentum(momentum)
-                .build();
-    }
-
     static Stream<Arguments> cases() {
         List<Arguments> cases = new ArrayList<>();
-        for (Kind optimizer : Kind.values()) {
+        for (OptimizerKind optimizer : OptimizerKind.values()) {
             for (boolean batchNorm : new boolean[] {false, true}) {
                 for (Loop loop : Loop.values()) {
                     cases.add(Arguments.of(optimizer, batchNorm, loop, Treatment.AVERAGE));
@@ -108,7 +80,8 @@ final class StepContractTest {
     @ParameterizedTest(name = "{0}, batch norm {1}, {2}, buffers {3}")
     @MethodSource("cases")
     void listener_equalsExplicitLoop(
-            Kind optimizer, boolean batchNorm, Loop loop, Treatment buffers) throws Exception {
+            OptimizerKind optimizer, boolean batchNorm, Loop loop, Treatment buffers)
+            throws Exception {
         Result expected = explicit(optimizer, batchNorm, loop, buffers);
         Result actual = listened(optimizer, batchNorm, loop, buffers);
         assertEquals(expected.steps(), actual.steps());
@@ -119,7 +92,7 @@ final class StepContractTest {
     /** The comparison sees a single step of delay. */
     @ParameterizedTest(name = "{0}")
     @EnumSource
-    void delayedAverage_isTold(Kind optimizer) throws Exception {
+    void delayedAverage_isTold(OptimizerKind optimizer) throws Exception {
         Result expected = explicit(optimizer, false, Loop.EASY_TRAIN, Treatment.AVERAGE);
         Result delayed = delayed(optimizer);
         assertSame(expected.online(), delayed.online());
@@ -141,7 +114,8 @@ final class StepContractTest {
     }
 
     /** Training without the listener; the average moves by an explicit call after each step. */
-    private static Result explicit(Kind optimizer, boolean batchNorm, Loop loop, Treatment buffers)
+    private static Result explicit(
+            OptimizerKind optimizer, boolean batchNorm, Loop loop, Treatment buffers)
             throws Exception {
         try (Model model = TestModels.convolutional(batchNorm);
                 Trainer trainer = trainer(model, optimizer, null)) {
@@ -155,7 +129,8 @@ final class StepContractTest {
         }
     }
 
-    private static Result listened(Kind optimizer, boolean batchNorm, Loop loop, Treatment buffers)
+    private static Result listened(
+            OptimizerKind optimizer, boolean batchNorm, Loop loop, Treatment buffers)
             throws Exception {
         try (Model model = TestModels.convolutional(batchNorm);
                 EmaTrainingListener ema =
@@ -177,7 +152,7 @@ final class StepContractTest {
     }
 
     /** What a listener does that averages at DJL's batch event, which comes before the step. */
-    private static Result delayed(Kind optimizer) throws Exception {
+    private static Result delayed(OptimizerKind optimizer) throws Exception {
         try (Model model = TestModels.convolutional(false);
                 Trainer trainer = trainer(model, optimizer, null);
                 WeightAverages averages = WeightAverages.of(model, EmaConfig.of(SCHEDULE))) {
@@ -195,7 +170,7 @@ final class StepContractTest {
     }
 
     private static Trainer trainer(
-            Model model, Kind optimizer, @Nullable EmaTrainingListener listener) {
+            Model model, OptimizerKind optimizer, @Nullable EmaTrainingListener listener) {
         Engine.getInstance().setRandomSeed(11);
         DefaultTrainingConfig config =
                 new DefaultTrainingConfig(Loss.softmaxCrossEntropyLoss())
