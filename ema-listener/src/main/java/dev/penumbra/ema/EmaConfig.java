@@ -12,6 +12,7 @@ import dev.penumbra.ema.update.Precision;
 import dev.penumbra.ema.update.Treatments;
 import dev.penumbra.ema.update.UpdateSettings;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,6 +20,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -183,6 +185,14 @@ public record EmaConfig(
                 .map(Group::schedule)
                 .findFirst()
                 .orElse(null);
+    }
+
+    /** Returns the patterns that no name contains a match of. */
+    List<String> withoutMatch(Collection<String> names) {
+        return Stream.of(groups.stream().map(Group::pattern), include.stream(), exclude.stream())
+                .flatMap(patterns -> patterns)
+                .filter(pattern -> names.stream().noneMatch(name -> contains(pattern, name)))
+                .toList();
     }
 
     private static boolean contains(String pattern, String name) {

@@ -102,6 +102,10 @@ public final class WeightAverages implements AutoCloseable {
             list.forEach(average -> statistics.restore(average.weights(), parameters.set()));
         }
         requireFiniteStart();
+        List<String> idle = config.withoutMatch(main().weights().arrays().keySet());
+        if (!idle.isEmpty()) {
+            logger.warn("The patterns {} are in no parameter's name and have no effect", idle);
+        }
     }
 
     /**

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.DefaultTrainingConfig;
@@ -195,5 +196,30 @@ final class SelectionTest {
         assertEquals(
                 "The average has not been updated yet: train at least one step before using it",
                 e.getMessage());
+    }
+
+    @Test
+    void patternWithoutMatch_isTold() {
+        EmaConfig config =
+                EmaConfig.builder()
+                        .setSchedule(new ConstantDecay(0.5))
+                        .optGroup("Linear", new ConstantDecay(0.9))
+                        .optGroup("linear", new ConstantDecay(0.9))
+                        .optInclude("weight", "wieght")
+                        .optExclude("Batch[NM]orm", "^bias")
+                        .build();
+        assertEquals(
+                List.of("linear", "wieght", "^bias"),
+                config.withoutMatch(List.of("01Linear_weight", "02BatchNorm_bias")));
+        try (Model model = Perceptron.model();
+                LogCapture log = LogCapture.of(WeightAverages.class)) {
+            model.getBlock().initialize(model.getNDManager(), DataType.FLOAT32, Perceptron.INPUT);
+            WeightAverages.of(model, config).close();
+            assertEquals(
+                    List.of(
+                            "WARN The patterns [linear, wieght, ^bias] are in no parameter's name"
+                                    + " and have no effect"),
+                    log.messages());
+        }
     }
 }
