@@ -32,6 +32,7 @@ import dev.penumbra.ema.update.NonFinite;
 import dev.penumbra.ema.update.Treatments;
 import dev.penumbra.ema.update.Treatments.Treatment;
 import dev.penumbra.ema.weights.WeightSwap;
+import dev.penumbra.testing.LogCapture;
 import dev.penumbra.torch.SafeL2Loss;
 import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;

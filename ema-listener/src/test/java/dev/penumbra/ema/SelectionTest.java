@@ -19,6 +19,7 @@ import ai.djl.training.evaluator.Evaluator;
 import dev.penumbra.checkpoint.ScoreOrder;
 import dev.penumbra.ema.schedule.AveragingRule;
 import dev.penumbra.ema.schedule.ConstantDecay;
+import dev.penumbra.testing.LogCapture;
 import dev.penumbra.torch.SafeL2Loss;
 import java.util.HashMap;
 import java.util.LinkedHashMap;

@@ -9,6 +9,7 @@ import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.update.Arithmetic;
 import dev.penumbra.ema.update.NonFinite;
 import dev.penumbra.ema.update.Precision;
+import dev.penumbra.testing.LogCapture;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

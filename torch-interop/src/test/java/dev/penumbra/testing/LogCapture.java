@@ -42,6 +42,11 @@ public final class LogCapture implements AutoCloseable {
         return all().stream().skip(before).map(line -> line.replace(source + ": ", "")).toList();
     }
 
+    /** A message of the level WARN, as {@link #messages} has it. */
+    public static String warning(String message) {
+        return "WARN " + message;
+    }
+
     @Override
     public void close() {
         // The file stays for the tests that follow.
