@@ -121,10 +121,10 @@ final class DamagedCheckpointTest {
     @Test
     void anotherOptimizerThanTheTrainers_isRefused() {
         CheckpointListener listener =
-                line.checkpoints(folder).setOptimizer(Optimizer.sgd().build()).build();
+                line.checkpoints(folder).setOptimizer(Optimizer.adam().build()).build();
         try (Trainer trainer = line.trainer(listener)) {
             assertEquals(
-                    "optimizer must be the one of the trainer's TrainingConfig, got another Sgd:"
+                    "optimizer must be the one of the trainer's TrainingConfig, got another Adam:"
                             + " give setOptimizer the object that optOptimizer was given",
                     assertThrows(IllegalStateException.class, () -> listener.resume(trainer))
                             .getMessage());
