@@ -109,11 +109,13 @@ public final class CheckpointListener extends TrainingListenerAdapter implements
      *
      * @param trainer the trainer
      * @return how far the training has come
-     * @throws CheckpointException if no checkpoint is whole, or the newest whole one belongs to
-     *     another training; the message tells every difference, and nothing has been changed
+     * @throws CheckpointException if no checkpoint is whole, the folder has checkpoints of several
+     *     runs, or the newest whole one belongs to another training; the message tells every
+     *     difference, and nothing has been changed
      * @throws IOException if the checkpoint cannot be read or the folder cannot be written
-     * @throws IllegalStateException if the model has no weights yet, or this listener or that of a
-     *     part is not in the trainer's configuration
+     * @throws IllegalStateException if the model has no weights yet, this listener or that of a
+     *     part is not in the trainer's configuration, or the optimizer is another one than the
+     *     trainer's
      */
     public Progress resume(Trainer trainer) throws IOException {
         return resuming(trainer, () -> training.resume(trainer));

@@ -173,17 +173,27 @@ public final class AveragedParameters {
     }
 
     private boolean hasSameParameters() {
-        List<Parameter> now = new ArrayList<>(present.size());
-        addPresent(model.getBlock(), now);
-        if (now.size() != present.size()) {
-            return false;
-        }
-        for (int i = 0; i < now.size(); i++) {
-            if (now.get(i) != present.get(i)) {
-                return false;
+        return countPresent(model.getBlock(), 0) == present.size();
+    }
+
+    /** Compares with what is present from a place on; returns the next place, -1 if it differs. */
+    private int countPresent(Block block, int from) {
+        int next = from;
+        for (Parameter parameter : block.getDirectParameters().values()) {
+            if (parameter.isInitialized()) {
+                if (next == present.size() || present.get(next) != parameter) {
+                    return -1;
+                }
+                next++;
             }
         }
-        return true;
+        for (Block child : block.getChildren().values()) {
+            next = countPresent(child, next);
+            if (next < 0) {
+                return -1;
+            }
+        }
+        return next;
     }
 
     /**

@@ -350,7 +350,7 @@ public final class ModelWeights implements AutoCloseable {
      *
      * @param directory the folder
      * @param name the name of the model
-     * @param properties the properties, in place of the online model's
+     * @param properties properties beside those of the model
      * @return the file of the parameters
      * @throws IOException if it cannot be written
      */
