@@ -36,7 +36,7 @@ public final class PlainPrediction {
      */
     public static void main(String[] arguments) throws Exception {
         requireAbsent("dev.penumbra.ema.WeightAverage");
-        requireAbsent("dev.penumbra.torch.ForeachOps");
+        requireAbsent("dev.penumbra.internal.operator.ForeachOps");
         try (Model model = Model.newInstance(arguments[1], "PyTorch");
                 NDManager manager = NDManager.newBaseManager("PyTorch")) {
             model.setBlock(

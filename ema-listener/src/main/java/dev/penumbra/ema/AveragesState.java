@@ -3,8 +3,8 @@ package dev.penumbra.ema;
 
 import ai.djl.ndarray.NDArray;
 import dev.penumbra.ema.schedule.AveragingRule;
-import dev.penumbra.ema.update.AveragedSet;
-import dev.penumbra.ema.update.TrackedParameter;
+import dev.penumbra.ema.update.internal.AveragedSet;
+import dev.penumbra.ema.update.internal.TrackedParameter;
 import dev.penumbra.safetensors.TensorInfo;
 import dev.penumbra.state.SavedState;
 import dev.penumbra.state.State;

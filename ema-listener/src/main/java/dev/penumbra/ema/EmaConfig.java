@@ -10,7 +10,7 @@ import dev.penumbra.ema.update.Arithmetic;
 import dev.penumbra.ema.update.NonFinite;
 import dev.penumbra.ema.update.Precision;
 import dev.penumbra.ema.update.Treatments;
-import dev.penumbra.ema.update.UpdateSettings;
+import dev.penumbra.ema.update.internal.UpdateSettings;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;

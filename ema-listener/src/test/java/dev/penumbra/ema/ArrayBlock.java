@@ -9,8 +9,8 @@ import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
-import dev.penumbra.torch.ForeachOps;
-import dev.penumbra.torch.TensorList;
+import dev.penumbra.internal.operator.ForeachOps;
+import dev.penumbra.internal.operator.TensorList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 

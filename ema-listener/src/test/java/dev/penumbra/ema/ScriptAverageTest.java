@@ -23,7 +23,7 @@ import ai.djl.translate.NoopTranslator;
 import dev.penumbra.ema.schedule.ConstantDecay;
 import dev.penumbra.ema.update.Treatments.Treatment;
 import dev.penumbra.ema.weights.SwapScope;
-import dev.penumbra.state.NamedParameters;
+import dev.penumbra.internal.script.NamedParameters;
 import java.net.URISyntaxException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;

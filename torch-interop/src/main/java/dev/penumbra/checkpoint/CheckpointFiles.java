@@ -2,7 +2,7 @@
 package dev.penumbra.checkpoint;
 
 import ai.djl.ndarray.NDArray;
-import dev.penumbra.safetensors.AtomicFile;
+import dev.penumbra.internal.AtomicFile;
 import dev.penumbra.safetensors.SafetensorsWriter;
 import dev.penumbra.state.State;
 import java.io.IOException;

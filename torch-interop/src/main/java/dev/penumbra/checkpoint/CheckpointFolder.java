@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.checkpoint;
 
+import dev.penumbra.internal.AtomicFile;
 import dev.penumbra.internal.FileTree;
-import dev.penumbra.safetensors.AtomicFile;
 import dev.penumbra.state.State;
 import java.io.IOException;
 import java.nio.file.FileSystemException;

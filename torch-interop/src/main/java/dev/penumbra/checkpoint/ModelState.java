@@ -3,7 +3,7 @@ package dev.penumbra.checkpoint;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.nn.Block;
-import dev.penumbra.state.NamedParameters;
+import dev.penumbra.internal.script.NamedParameters;
 import dev.penumbra.state.SavedState;
 import dev.penumbra.state.State;
 import dev.penumbra.state.StateCheck;

@@ -2,6 +2,7 @@
 package dev.penumbra.torch;
 
 import ai.djl.ndarray.NDArray;
+import dev.penumbra.internal.operator.TensorList;
 import java.util.List;
 
 /**

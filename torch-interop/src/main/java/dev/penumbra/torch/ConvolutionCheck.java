@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.pytorch.jni.ScriptCalls;
+import dev.penumbra.internal.operator.ScriptModule;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,7 +36,8 @@ public final class ConvolutionCheck {
     private static final int[] CHANNELS = {1, 3, 8, 32};
     private static final int[] KERNELS = {1, 3, 5, 7};
 
-    private static final ScriptModule OPS = ScriptModule.load("convolution.py");
+    private static final ScriptModule OPS =
+            ScriptModule.load(ConvolutionCheck.class, "convolution.py");
     private static final AtomicBoolean TOLD = new AtomicBoolean();
 
     private ConvolutionCheck() {}

@@ -9,6 +9,7 @@ import ai.djl.pytorch.jni.ScriptCalls;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.ParameterTracker;
 import ai.djl.training.tracker.Tracker;
+import dev.penumbra.internal.operator.ScriptModule;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
@@ -37,7 +38,7 @@ import java.util.Objects;
 public final class FusedAdamW extends Optimizer implements AutoCloseable {
 
     private static final class Holder {
-        static final ScriptModule OPS = ScriptModule.load("fused_adamw.py");
+        static final ScriptModule OPS = ScriptModule.load(FusedAdamW.class, "fused_adamw.py");
     }
 
     private final ParameterTracker learningRate;

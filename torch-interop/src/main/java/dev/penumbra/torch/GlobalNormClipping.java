@@ -6,6 +6,8 @@ import ai.djl.ndarray.NDList;
 import ai.djl.nn.Parameter;
 import ai.djl.training.Trainer;
 import ai.djl.training.listener.TrainingListenerAdapter;
+import dev.penumbra.internal.operator.ForeachOps;
+import dev.penumbra.internal.operator.TensorList;
 import dev.penumbra.training.OptimizerSteps;
 import dev.penumbra.training.StepObserver;
 import java.util.Collections;

@@ -8,6 +8,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.jni.ScriptCalls;
+import dev.penumbra.internal.operator.ScriptModule;
 
 /**
  * Differentiable operations of networks, each one native call.
@@ -26,7 +27,7 @@ public final class NeuralOps {
      */
     static final long QUERIES = 64 * 64;
 
-    private static final ScriptModule OPS = ScriptModule.load("neural.py");
+    private static final ScriptModule OPS = ScriptModule.load(NeuralOps.class, "neural.py");
 
     private NeuralOps() {}
 

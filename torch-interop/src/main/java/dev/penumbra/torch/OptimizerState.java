@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.optimizer.Optimizer;
-import dev.penumbra.state.NamedParameters;
+import dev.penumbra.internal.script.NamedParameters;
 import dev.penumbra.state.SavedState;
 import dev.penumbra.state.State;
 import dev.penumbra.state.StateCheck;

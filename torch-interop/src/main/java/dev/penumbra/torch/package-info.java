@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** PyTorch operators that DJL does not expose, for use by the other modules of Penumbra. */
+/** Operators, optimizers and losses that PyTorch has and DJL does not expose. */
 @NullMarked
 package dev.penumbra.torch;
 

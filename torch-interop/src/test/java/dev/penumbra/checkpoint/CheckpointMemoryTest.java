@@ -2,7 +2,7 @@
 package dev.penumbra.checkpoint;
 
 import ai.djl.translate.TranslateException;
-import dev.penumbra.torch.NativeMemory;
+import dev.penumbra.testing.NativeMemory;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;

@@ -11,6 +11,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.JniUtils;
+import dev.penumbra.internal.AtomicFile;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;

@@ -14,6 +14,8 @@ import ai.djl.nn.Parameter;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
+import dev.penumbra.internal.operator.ForeachOps;
+import dev.penumbra.internal.operator.TensorList;
 import dev.penumbra.safetensors.TensorInfo;
 import dev.penumbra.safetensors.TensorType;
 import dev.penumbra.state.SavedState;

@@ -11,7 +11,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
-import dev.penumbra.torch.FiniteCheck;
+import dev.penumbra.internal.operator.FiniteCheck;
 import dev.penumbra.vae.AutoencoderKLConfig.OddSizes;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;

@@ -4,7 +4,7 @@ package dev.penumbra.ema.posthoc;
 import static java.util.Comparator.comparingLong;
 
 import dev.penumbra.ema.schedule.StepInterval;
-import dev.penumbra.torch.LinearAlgebra;
+import dev.penumbra.internal.operator.LinearAlgebra;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;

@@ -4,7 +4,7 @@ package dev.penumbra.ema.posthoc;
 import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import dev.penumbra.ema.weights.ModelWeights;
-import dev.penumbra.state.NamedParameters;
+import dev.penumbra.internal.script.NamedParameters;
 import dev.penumbra.state.SavedState;
 import dev.penumbra.state.State;
 import dev.penumbra.state.StateCheck;

@@ -5,7 +5,7 @@ import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Parameter;
-import dev.penumbra.ema.update.TrackedParameter;
+import dev.penumbra.ema.update.internal.TrackedParameter;
 import dev.penumbra.ema.weights.ModelWeights;
 import dev.penumbra.ema.weights.WeightSwap;
 import java.util.IdentityHashMap;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How averages move after each step. {@link dev.penumbra.ema.update.Arithmetic}, {@link
- * dev.penumbra.ema.update.Precision}, {@link dev.penumbra.ema.update.NonFinite} and {@link
- * dev.penumbra.ema.update.Treatments} are settings; no program needs the other types.
+ * How averages move after each step: the settings. What moves them is in {@link
+ * dev.penumbra.ema.update.internal}.
  */
 @NullMarked
 package dev.penumbra.ema.update;

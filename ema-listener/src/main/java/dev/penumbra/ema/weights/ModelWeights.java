@@ -14,7 +14,7 @@ import ai.djl.training.Trainer;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.translate.TranslateException;
 import dev.penumbra.internal.ModelGate;
-import dev.penumbra.state.NamedParameters;
+import dev.penumbra.internal.script.NamedParameters;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
-import dev.penumbra.torch.ScriptBlocks;
+import dev.penumbra.internal.script.ScriptBlocks;
 import java.lang.reflect.Field;
 import java.util.IdentityHashMap;
 import java.util.List;

@@ -17,7 +17,7 @@ import dev.penumbra.examples.run.Arguments;
 import dev.penumbra.examples.run.CheckpointOptions;
 import dev.penumbra.examples.run.FirstLine;
 import dev.penumbra.examples.run.RunFolder;
-import dev.penumbra.safetensors.AtomicFile;
+import dev.penumbra.internal.AtomicFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.examples.report;
 
-import dev.penumbra.safetensors.AtomicFile;
+import dev.penumbra.internal.AtomicFile;
 import freemarker.template.Configuration;
 import freemarker.template.TemplateException;
 import freemarker.template.TemplateExceptionHandler;

@@ -4,7 +4,7 @@ package dev.penumbra.examples.report;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParseException;
-import dev.penumbra.safetensors.AtomicFile;
+import dev.penumbra.internal.AtomicFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

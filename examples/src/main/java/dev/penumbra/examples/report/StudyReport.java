@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.examples.report;
 
-import dev.penumbra.safetensors.AtomicFile;
+import dev.penumbra.internal.AtomicFile;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

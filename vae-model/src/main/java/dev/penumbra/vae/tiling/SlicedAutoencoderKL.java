@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
-import dev.penumbra.torch.FiniteCheck;
+import dev.penumbra.internal.operator.FiniteCheck;
 import dev.penumbra.vae.AutoencoderKL;
 import dev.penumbra.vae.DiagonalGaussian;
 import java.util.Objects;

@@ -7,7 +7,7 @@ import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.training.ParameterStore;
-import dev.penumbra.torch.FiniteCheck;
+import dev.penumbra.internal.operator.FiniteCheck;
 import dev.penumbra.vae.AutoencoderKL;
 import dev.penumbra.vae.DiagonalGaussian;
 import java.io.IOException;
