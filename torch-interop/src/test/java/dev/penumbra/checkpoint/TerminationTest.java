@@ -95,7 +95,7 @@ final class TerminationTest {
     }
 
     @Test
-    void sigterm_ofTwoTrainingsInTurn_savesBothOfTheSameRound(@TempDir Path folder)
+    void sigterm_ofTwoTrainingsInTurn_savesBothOfTheSameMoment(@TempDir Path folder)
             throws IOException, InterruptedException {
         Path output = folder.resolve("output.txt");
         Path first = folder.resolve("first");
@@ -110,8 +110,9 @@ final class TerminationTest {
         long steps = Line.progress(first).step();
         assertTrue(steps > 5, "steps " + steps);
         long others = Line.progress(second).step();
-        // The signal may come between the two steps of the second one.
-        assertTrue(Math.abs(others - 2 * steps) <= 1, others + " steps for " + steps);
+        // The signal may come between any two steps of a round.
+        long behind = 2 * steps - others;
+        assertTrue(behind >= 0 && behind <= 2, others + " steps for " + steps);
     }
 
     private static String last(Path output) throws IOException {
