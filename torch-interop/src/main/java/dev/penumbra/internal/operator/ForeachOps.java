@@ -307,7 +307,8 @@ public final class ForeachOps {
      * gives an array other memory without counting: {@link TensorList#takeChanges()} sees that.
      *
      * @param arrays the arrays
-     * @return the sum, at least 0
+     * @return the sum, at least 0, or -1 where an array counts no changes, because it was made in
+     *     inference mode
      */
     public static long versionSum(TensorList arrays) {
         return Holder.OPS.runLong("version_sum", arrays.handle());

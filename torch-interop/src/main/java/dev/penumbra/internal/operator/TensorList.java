@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 public final class TensorList implements AutoCloseable {
 
     private static final int UNKNOWN = -1;
+    private static final int UNCOUNTED = -1;
 
     private final PtNDArray[] arrays;
     private final Long[] handles;
@@ -173,7 +174,8 @@ public final class TensorList implements AutoCloseable {
      * NDArray.set} or by {@code NDArray.intern}. The first call says so of any list. It costs no
      * look at the values, so it misses changes that PyTorch does not count: those of the running
      * statistics by BatchNorm, and values that Java writes into a direct buffer that an array
-     * shares.
+     * shares. Where an array counts no changes at all, as those of a TorchScript file that was
+     * loaded without gradients, every call says that one may have changed.
      *
      * @return whether one may have changed
      * @throws IllegalStateException if the list or an array is closed
@@ -184,8 +186,11 @@ public final class TensorList implements AutoCloseable {
             return false;
         }
         forget();
-        seen = newAliases();
-        seenVersion = ForeachOps.versionSum(this);
+        long version = ForeachOps.versionSum(this);
+        if (version != UNCOUNTED) {
+            seen = newAliases();
+            seenVersion = version;
+        }
         return true;
     }
 

@@ -157,10 +157,17 @@ class Ops(Module):
         torch.copy_(one, other)
         torch.copy_(other, kept)
     return None
+  # The sum of the versions, or -1 where an array counts none.
   def version_sum(self: __torch__.Ops, arrays: List[Tensor]) -> int:
     total = 0
+    counted = True
     for i in range(torch.len(arrays)):
-      total = torch.add(total, torch._version(arrays[i]))
+      if torch.is_inference(arrays[i]):
+        counted = False
+      else:
+        total = torch.add(total, torch._version(arrays[i]))
+    if torch.__not__(counted):
+      total = -1
     return total
   # The sum of the versions, or -1 where an array has other memory than the one seen.
   def version_of_same(self: __torch__.Ops, arrays: List[Tensor], seen: List[Tensor]) -> int:
