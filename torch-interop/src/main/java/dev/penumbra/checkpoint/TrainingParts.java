@@ -5,6 +5,7 @@ import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.Trainer;
 import ai.djl.training.optimizer.Optimizer;
+import dev.penumbra.state.ModelState;
 import dev.penumbra.state.Stateful;
 import dev.penumbra.torch.OptimizerState;
 import dev.penumbra.training.OptimizerSteps;

@@ -1,24 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.penumbra.checkpoint;
+package dev.penumbra.state;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.nn.Block;
 import dev.penumbra.internal.script.NamedParameters;
-import dev.penumbra.state.SavedState;
-import dev.penumbra.state.State;
-import dev.penumbra.state.StateCheck;
-import dev.penumbra.state.Stateful;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /**
- * The parameters of a block, running statistics and other buffers among them, each once.
+ * The parameters of a block, running statistics and other buffers among them, each once. For a
+ * second model of a training, such as a discriminator or a teacher.
  *
  * @param block the block, with initialized parameters
  */
-record ModelState(Block block) implements Stateful {
+public record ModelState(Block block) implements Stateful {
 
     private Map<String, NDArray> arrays() {
         Map<String, NDArray> arrays = new LinkedHashMap<>();

@@ -3,6 +3,7 @@ package dev.penumbra.state;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A part of a training whose state can be saved and set again.
@@ -33,4 +34,14 @@ public interface Stateful {
      * @throws IOException if it cannot be read
      */
     void restore(SavedState saved) throws IOException;
+
+    /**
+     * Makes one part of several.
+     *
+     * @param parts the parts by name, without '/' in the names
+     * @return a part that saves and restores all of them
+     */
+    static Stateful ofAll(Map<String, Stateful> parts) {
+        return new JointState(parts);
+    }
 }

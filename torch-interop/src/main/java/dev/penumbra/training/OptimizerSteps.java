@@ -140,6 +140,22 @@ public final class OptimizerSteps {
     }
 
     /**
+     * Lets the trainer take a first step whose gradients are all zero, which DJL refuses because
+     * the backward pass may have been forgotten. For loops that know that there has been one.
+     */
+    public void allowZeroGradients() {
+        Field field = field(trainer.getClass(), "gradientsChecked");
+        if (field != null && field.getType() == boolean.class) {
+            try {
+                field.setAccessible(true);
+                field.setBoolean(trainer, true);
+            } catch (IllegalAccessException e) {
+                throw new LinkageError("Cannot write " + field, e);
+            }
+        }
+    }
+
+    /**
      * Returns the optimizer that moves the trainer's weights.
      *
      * @return the optimizer of the trainer's configuration, or empty if this version of DJL keeps
@@ -155,14 +171,17 @@ public final class OptimizerSteps {
     }
 
     private static @Nullable Object read(Object owner, String name) {
-        Class<?> type = owner.getClass();
-        while (type != null) {
+        Field field = field(owner.getClass(), name);
+        return field == null ? null : read(owner, field);
+    }
+
+    private static @Nullable Field field(Class<?> of, String name) {
+        for (Class<?> type = of; type != null; type = type.getSuperclass()) {
             for (Field field : type.getDeclaredFields()) {
                 if (field.getName().equals(name)) {
-                    return read(owner, field);
+                    return field;
                 }
             }
-            type = type.getSuperclass();
         }
         return null;
     }

@@ -22,6 +22,7 @@ import ai.djl.training.dataset.Sampler;
 import ai.djl.training.dataset.SequenceSampler;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.translate.TranslateException;
+import dev.penumbra.state.ModelState;
 import dev.penumbra.state.State;
 import dev.penumbra.torch.FusedAdamW;
 import dev.penumbra.torch.OptimizerState;
