@@ -24,7 +24,8 @@ import java.util.function.LongSupplier;
  */
 public final class StepCount extends TrainingListenerAdapter implements LongSupplier, Stateful {
 
-    private static final String NAME = "step";
+    /** The name of the number in a saved state. */
+    public static final String NAME = "step";
 
     private final AtomicLong step = new AtomicLong();
     private final Set<Trainer> open =

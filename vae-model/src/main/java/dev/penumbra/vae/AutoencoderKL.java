@@ -23,9 +23,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The variational autoencoder of latent diffusion.
  *
- * <p>As a block it maps images to their reconstructions and the moments of their latents. In
- * training the latent is drawn, otherwise it is the mode; noise as a second input decides the draw
- * in either case.
+ * <p>As a block it maps images to their reconstructions and the moments of their latents, the
+ * log-variances within the limits of the configuration. In training the latent is drawn, otherwise
+ * it is the mode; noise as a second input decides the draw in either case.
  *
  * <p>The model owns the normalisation of its latents, a {@link LatentScale}: it is saved with the
  * weights, and loaded where a file has one. {@link LatentStatistics} estimates it.
@@ -36,12 +36,15 @@ import org.jspecify.annotations.Nullable;
  * @see <a href="https://arxiv.org/abs/2112.10752">Rombach et al. (2022), High-Resolution Image
  *     Synthesis with Latent Diffusion Models</a>, section 3.1 and appendix G
  */
-public final class AutoencoderKL extends AbstractBlock {
+public final class AutoencoderKL extends AbstractBlock implements VariationalBlock {
 
-    private static final byte VERSION = 2;
+    private static final byte VERSION = 3;
 
     /** That of files without a latent scale. */
     private static final byte UNSCALED = 1;
+
+    /** That of files without a clamp, which was latent diffusion's. */
+    private static final byte UNCLAMPED = 2;
 
     private final AutoencoderKLConfig config;
     private final Encoder encoder;
@@ -76,8 +79,13 @@ public final class AutoencoderKL extends AbstractBlock {
         return config;
     }
 
+    @Override
+    public LogVarClamp logVarClamp() {
+        return config.logVarClamp();
+    }
+
     /**
-     * The moments of the latents of images.
+     * The moments of the latents of images, as the encoder says them: without the clamp.
      *
      * @param store where the weights come from
      * @param images the images, finite; (N, C, H, W)
@@ -100,7 +108,7 @@ public final class AutoencoderKL extends AbstractBlock {
     }
 
     /**
-     * The posterior of the latents of images, with latent diffusion's limits of the log-variance.
+     * The posterior of the latents of images, with the configuration's limits of the log-variance.
      *
      * @param store where the weights come from
      * @param images the images; (N, C, H, W)
@@ -108,7 +116,7 @@ public final class AutoencoderKL extends AbstractBlock {
      * @return the posterior; (N, Z, h, w)
      */
     public DiagonalGaussian encode(ParameterStore store, NDArray images, boolean training) {
-        return DiagonalGaussian.ofMoments(moments(store, images, training));
+        return DiagonalGaussian.ofMoments(moments(store, images, training), logVarClamp());
     }
 
     /**
@@ -182,7 +190,7 @@ public final class AutoencoderKL extends AbstractBlock {
             ParameterStore store, NDArray images, @Nullable NDArray noise, boolean training) {
         LatentScale scale = requireLatentScale();
         NDArray moments = moments(store, images, training);
-        DiagonalGaussian posterior = DiagonalGaussian.ofMoments(moments);
+        DiagonalGaussian posterior = DiagonalGaussian.ofMoments(moments, logVarClamp());
         NDArray latents = LatentDraw.of(posterior, noise, training);
         return scale.normalise(latents).toType(moments.getDataType(), false);
     }
@@ -219,7 +227,7 @@ public final class AutoencoderKL extends AbstractBlock {
         NDArray images = inputs.get(0);
         Shape shape = images.getShape();
         NDArray moments = moments(store, images, training);
-        DiagonalGaussian posterior = DiagonalGaussian.ofMoments(moments);
+        DiagonalGaussian posterior = DiagonalGaussian.ofMoments(moments, logVarClamp());
         NDArray noise = inputs.size() > 1 ? inputs.get(1) : null;
         NDArray latents = LatentDraw.of(posterior, noise, training);
         // The posterior of half precision is single; the decoder reads what its weights are.
@@ -227,11 +235,11 @@ public final class AutoencoderKL extends AbstractBlock {
         NDArray decoded = decode(store, read, training);
         if (decoded.getShape().get(2) == shape.get(2)
                 && decoded.getShape().get(3) == shape.get(3)) {
-            return new NDList(decoded, moments);
+            return new NDList(decoded, posterior.moments());
         }
         try (decoded) {
             NDIndex size = new NDIndex(":, :, :{}, :{}", shape.get(2), shape.get(3));
-            return new NDList(decoded.get(size), moments);
+            return new NDList(decoded.get(size), posterior.moments());
         }
     }
 
@@ -299,19 +307,20 @@ public final class AutoencoderKL extends AbstractBlock {
     protected void saveMetadata(DataOutputStream os) throws IOException {
         saveInputShapes(os);
         os.writeUTF(architecture());
+        ClampFormat.write(os, this);
         LatentScaleFormat.write(os, latentScale);
     }
 
     @Override
     public void loadMetadata(byte loadVersion, DataInputStream is)
             throws IOException, MalformedModelException {
-        if (loadVersion != version && loadVersion != UNSCALED) {
+        if (loadVersion < UNSCALED || loadVersion > version) {
             throw new MalformedModelException(
-                    "Cannot load AutoencoderKL: version must be "
+                    "Cannot load AutoencoderKL: version must be in ["
                             + UNSCALED
-                            + " or "
+                            + ", "
                             + version
-                            + ", got "
+                            + "], got "
                             + loadVersion);
         }
         readInputShapes(is);
@@ -323,6 +332,7 @@ public final class AutoencoderKL extends AbstractBlock {
                             + " and the model "
                             + architecture());
         }
+        ClampFormat.require(this, is, loadVersion > UNCLAMPED);
         if (loadVersion != UNSCALED) {
             latentScale = LatentScaleFormat.read(is, config.latentChannels(), latentScale);
         }
@@ -330,6 +340,7 @@ public final class AutoencoderKL extends AbstractBlock {
 
     /** What the weights depend on: the treatment of odd sizes may change from run to run. */
     private String architecture() {
-        return config.withOddSizes(OddSizes.REJECT).toString();
+        String all = config.withOddSizes(OddSizes.REJECT).toString();
+        return all.substring(0, all.lastIndexOf(", logVarClamp=")) + "]";
     }
 }

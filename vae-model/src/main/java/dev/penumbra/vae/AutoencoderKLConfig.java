@@ -25,6 +25,7 @@ import java.util.TreeSet;
  * @param middleAttention whether there is self-attention between the two blocks in the middle
  * @param quantConvolutions whether 1 × 1 convolutions follow the encoder and precede the decoder
  * @param oddSizes what happens to images that cannot be halved as often as there are levels
+ * @param logVarClamp the limits of the log-variances of the posterior
  */
 public record AutoencoderKLConfig(
         int inChannels,
@@ -36,7 +37,8 @@ public record AutoencoderKLConfig(
         Set<Integer> attentionLevels,
         boolean middleAttention,
         boolean quantConvolutions,
-        OddSizes oddSizes) {
+        OddSizes oddSizes,
+        LogVarClamp logVarClamp) {
 
     /** What happens to images whose height or width is no multiple of the scale. */
     public enum OddSizes {
@@ -73,6 +75,46 @@ public record AutoencoderKLConfig(
             }
         }
         Objects.requireNonNull(oddSizes, "oddSizes");
+        Objects.requireNonNull(logVarClamp, "logVarClamp");
+    }
+
+    /**
+     * An architecture with latent diffusion's limits of the log-variances.
+     *
+     * @param inChannels the channels of the images, at least 1
+     * @param outChannels the channels of the reconstructions, at least 1
+     * @param latentChannels the channels Z of a latent, at least 1
+     * @param blockOutChannels the channels of each level
+     * @param layersPerBlock the residual blocks of a level of the encoder, at least 1
+     * @param normGroups the groups of the normalizations, at least 1
+     * @param attentionLevels the levels with self-attention
+     * @param middleAttention whether there is self-attention in the middle
+     * @param quantConvolutions whether there are quantization convolutions
+     * @param oddSizes what happens to images that cannot be halved often enough
+     */
+    public AutoencoderKLConfig(
+            int inChannels,
+            int outChannels,
+            int latentChannels,
+            List<Integer> blockOutChannels,
+            int layersPerBlock,
+            int normGroups,
+            Set<Integer> attentionLevels,
+            boolean middleAttention,
+            boolean quantConvolutions,
+            OddSizes oddSizes) {
+        this(
+                inChannels,
+                outChannels,
+                latentChannels,
+                blockOutChannels,
+                layersPerBlock,
+                normGroups,
+                attentionLevels,
+                middleAttention,
+                quantConvolutions,
+                oddSizes,
+                LogVarClamp.LATENT_DIFFUSION);
     }
 
     private static void requireCount(String name, int value) {
@@ -195,7 +237,8 @@ public record AutoencoderKLConfig(
                 attentionLevels,
                 middleAttention,
                 quantConvolutions,
-                oddSizes);
+                oddSizes,
+                logVarClamp);
     }
 
     /**
@@ -216,7 +259,8 @@ public record AutoencoderKLConfig(
                 attentionLevels,
                 middleAttention,
                 quantConvolutions,
-                oddSizes);
+                oddSizes,
+                logVarClamp);
     }
 
     /**
@@ -236,7 +280,8 @@ public record AutoencoderKLConfig(
                 levels,
                 middleAttention,
                 quantConvolutions,
-                oddSizes);
+                oddSizes,
+                logVarClamp);
     }
 
     /**
@@ -256,7 +301,8 @@ public record AutoencoderKLConfig(
                 attentionLevels,
                 middleAttention,
                 present,
-                oddSizes);
+                oddSizes,
+                logVarClamp);
     }
 
     /**
@@ -276,7 +322,29 @@ public record AutoencoderKLConfig(
                 attentionLevels,
                 middleAttention,
                 quantConvolutions,
-                treatment);
+                treatment,
+                logVarClamp);
+    }
+
+    /**
+     * This configuration with other limits of the log-variances.
+     *
+     * @param clamp the limits
+     * @return the configuration
+     */
+    public AutoencoderKLConfig withLogVarClamp(LogVarClamp clamp) {
+        return new AutoencoderKLConfig(
+                inChannels,
+                outChannels,
+                latentChannels,
+                blockOutChannels,
+                layersPerBlock,
+                normGroups,
+                attentionLevels,
+                middleAttention,
+                quantConvolutions,
+                oddSizes,
+                clamp);
     }
 
     /**

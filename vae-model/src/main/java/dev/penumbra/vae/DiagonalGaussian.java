@@ -110,6 +110,15 @@ public final class DiagonalGaussian {
     }
 
     /**
+     * Returns the means and the log-variances within their limits as one array.
+     *
+     * @return the moments; (N, 2Z, ...)
+     */
+    public NDArray moments() {
+        return mean.concat(logVar, 1);
+    }
+
+    /**
      * Returns the most probable latent, which is the mean.
      *
      * @return the mode; (N, Z, ...)

@@ -3,8 +3,15 @@ package dev.penumbra.vae;
 
 import ai.djl.ndarray.NDArray;
 
-/** How the log-variance of a posterior is kept within limits. */
-public sealed interface LogVarClamp {
+/**
+ * How the log-variance of a posterior is kept within limits.
+ *
+ * <p>The clamp is the model's: what it draws, the moments that it returns and so the loss and the
+ * diagnostics all have the limited log-variance. A clamp of one's own is given like any other; a
+ * saved model names its class and is loaded only into a model with the same.
+ */
+@FunctionalInterface
+public interface LogVarClamp {
 
     /** Latent diffusion's: values beyond -30 and 20 are moved there. */
     LogVarClamp LATENT_DIFFUSION = new Hard(-30, 20);
@@ -16,6 +23,24 @@ public sealed interface LogVarClamp {
      * @return the log-variance within the limits; the same shape
      */
     NDArray apply(NDArray logVar);
+
+    /**
+     * Hard limits of the variance itself.
+     *
+     * @param min the least variance, above 0
+     * @param max the largest variance, above {@code min}
+     * @return the limits of its logarithm
+     */
+    static LogVarClamp ofVariance(double min, double max) {
+        if (!(min > 0 && min < max && Double.isFinite(max))) {
+            throw new IllegalArgumentException(
+                    "min must be above 0 and below a finite max, got min="
+                            + min
+                            + " and max="
+                            + max);
+        }
+        return new Hard(Math.log(min), Math.log(max));
+    }
 
     /**
      * Values beyond a limit are moved to it and receive no gradient: the divergence cannot bring
@@ -38,11 +63,13 @@ public sealed interface LogVarClamp {
     }
 
     /**
-     * Values approach a limit without reaching it, so that there is a gradient everywhere.
+     * Values approach a limit without reaching it, and keep a gradient for a while beyond it.
      *
      * <p>\[ y = a + \ln(1 + e^{x - a}), \qquad z = b - \ln(1 + e^{b - y}) \]
      *
-     * <p>for limits a and b. Values more than 20 away from both limits stay as they are.
+     * <p>for limits a and b. Values more than 20 away from both limits stay as they are. The
+     * gradient falls off as \( e^{-d} \) at a distance d beyond a limit: in float32 nothing is left
+     * of it from about 100 on.
      *
      * @param min the lower limit a
      * @param max the upper limit b, above a

@@ -23,18 +23,21 @@ import java.util.Objects;
  * A variational autoencoder of linear layers.
  *
  * <p>As a block it does what {@link AutoencoderKL} does: it maps samples to their reconstructions
- * and the moments of their latents. In training the latent is drawn, otherwise it is the mode;
- * noise as a second input decides the draw in either case. A reconstruction has no activation: for
- * binary data it is logits.
+ * and the moments of their latents, the log-variances within the limits of the configuration. In
+ * training the latent is drawn, otherwise it is the mode; noise as a second input decides the draw
+ * in either case. A reconstruction has no activation: for binary data it is logits.
  *
  * <p>Weights have PyTorch's default distribution.
  *
  * @see <a href="https://arxiv.org/abs/1312.6114">Kingma and Welling (2014), Auto-Encoding
  *     Variational Bayes</a>, section 3 and appendix C
  */
-public final class MlpVae extends AbstractBlock {
+public final class MlpVae extends AbstractBlock implements VariationalBlock {
 
-    private static final byte VERSION = 1;
+    private static final byte VERSION = 2;
+
+    /** That of files without a clamp, which was latent diffusion's. */
+    private static final byte UNCLAMPED = 1;
 
     private final MlpVaeConfig config;
     private final Mlp encoder;
@@ -72,8 +75,13 @@ public final class MlpVae extends AbstractBlock {
         return config;
     }
 
+    @Override
+    public LogVarClamp logVarClamp() {
+        return config.logVarClamp();
+    }
+
     /**
-     * The moments of the latents of samples.
+     * The moments of the latents of samples, as the encoder says them: without the clamp.
      *
      * @param store where the weights come from
      * @param samples the samples; (N, ...), as the configuration says
@@ -89,7 +97,7 @@ public final class MlpVae extends AbstractBlock {
     }
 
     /**
-     * The posterior of the latents of samples, with latent diffusion's limits of the log-variance.
+     * The posterior of the latents of samples, with the configuration's limits of the log-variance.
      *
      * @param store where the weights come from
      * @param samples the samples; (N, ...), as the configuration says
@@ -97,7 +105,7 @@ public final class MlpVae extends AbstractBlock {
      * @return the posterior; (N, Z)
      */
     public DiagonalGaussian encode(ParameterStore store, NDArray samples, boolean training) {
-        return DiagonalGaussian.ofMoments(moments(store, samples, training));
+        return DiagonalGaussian.ofMoments(moments(store, samples, training), logVarClamp());
     }
 
     /**
@@ -127,9 +135,10 @@ public final class MlpVae extends AbstractBlock {
             PairList<String, Object> params) {
         NDArray moments = moments(store, inputs.get(0), training);
         NDArray noise = inputs.size() > 1 ? inputs.get(1) : null;
-        NDArray latents = LatentDraw.of(DiagonalGaussian.ofMoments(moments), noise, training);
+        DiagonalGaussian posterior = DiagonalGaussian.ofMoments(moments, logVarClamp());
+        NDArray latents = LatentDraw.of(posterior, noise, training);
         NDArray read = latents.toType(moments.getDataType(), false);
-        return new NDList(decode(store, read, training), moments);
+        return new NDList(decode(store, read, training), posterior.moments());
     }
 
     @Override
@@ -165,21 +174,36 @@ public final class MlpVae extends AbstractBlock {
     @Override
     protected void saveMetadata(DataOutputStream os) throws IOException {
         saveInputShapes(os);
-        os.writeUTF(config.toString());
+        os.writeUTF(architecture());
+        ClampFormat.write(os, this);
     }
 
     @Override
     public void loadMetadata(byte loadVersion, DataInputStream is)
             throws IOException, MalformedModelException {
-        if (loadVersion != version) {
+        if (loadVersion < UNCLAMPED || loadVersion > version) {
             throw new MalformedModelException(
-                    "Cannot load MlpVae: version must be " + version + ", got " + loadVersion);
+                    "Cannot load MlpVae: version must be in ["
+                            + UNCLAMPED
+                            + ", "
+                            + version
+                            + "], got "
+                            + loadVersion);
         }
         readInputShapes(is);
         String saved = is.readUTF();
-        if (!saved.equals(config.toString())) {
+        if (!saved.equals(architecture())) {
             throw new MalformedModelException(
-                    "Cannot load MlpVae: the file has " + saved + " and the model " + config);
+                    "Cannot load MlpVae: the file has "
+                            + saved
+                            + " and the model "
+                            + architecture());
         }
+        ClampFormat.require(this, is, loadVersion > UNCLAMPED);
+    }
+
+    private String architecture() {
+        String all = config.toString();
+        return all.substring(0, all.lastIndexOf(", logVarClamp=")) + "]";
     }
 }

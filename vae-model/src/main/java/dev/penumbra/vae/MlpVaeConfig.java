@@ -13,9 +13,14 @@ import java.util.Objects;
  *     the decoder has them in reverse
  * @param latentFeatures the features Z of a latent, at least 1
  * @param activation what follows each layer but the last of encoder and decoder
+ * @param logVarClamp the limits of the log-variances of the posterior
  */
 public record MlpVaeConfig(
-        List<Long> sampleShape, List<Integer> hidden, int latentFeatures, Activation activation) {
+        List<Long> sampleShape,
+        List<Integer> hidden,
+        int latentFeatures,
+        Activation activation,
+        LogVarClamp logVarClamp) {
 
     /** A function of each feature. */
     public enum Activation {
@@ -36,6 +41,23 @@ public record MlpVaeConfig(
         hidden.forEach(features -> requireCount("hidden", features));
         requireCount("latentFeatures", latentFeatures);
         Objects.requireNonNull(activation, "activation");
+        Objects.requireNonNull(logVarClamp, "logVarClamp");
+    }
+
+    /**
+     * An architecture with latent diffusion's limits of the log-variances.
+     *
+     * @param sampleShape the shape of a sample without the batch
+     * @param hidden the features of the layers between sample and latent
+     * @param latentFeatures the features Z of a latent, at least 1
+     * @param activation what follows each layer but the last
+     */
+    public MlpVaeConfig(
+            List<Long> sampleShape,
+            List<Integer> hidden,
+            int latentFeatures,
+            Activation activation) {
+        this(sampleShape, hidden, latentFeatures, activation, LogVarClamp.LATENT_DIFFUSION);
     }
 
     private static void requireCount(String name, long value) {
@@ -51,6 +73,16 @@ public record MlpVaeConfig(
      */
     public static MlpVaeConfig mnist() {
         return new MlpVaeConfig(List.of(1L, 28L, 28L), List.of(400), 20, Activation.RELU);
+    }
+
+    /**
+     * This configuration with other limits of the log-variances.
+     *
+     * @param clamp the limits
+     * @return the configuration
+     */
+    public MlpVaeConfig withLogVarClamp(LogVarClamp clamp) {
+        return new MlpVaeConfig(sampleShape, hidden, latentFeatures, activation, clamp);
     }
 
     /**

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.ema.schedule;
 
-import static dev.penumbra.ema.schedule.Rejections.assertRejected;
+import static dev.penumbra.testing.Rejections.assertRejected;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 

@@ -96,7 +96,7 @@ final class VaeSeedRun implements SeedTraining {
                         .optSettings(options.settings(loop.batches(), seed, data))
                         .optPart("log", new LogPosition(folder.log()))
                         .optPart("losses", window)
-                        .optPart("kl-step", loss.steps())
+                        .optPart("loss", loss)
                         .optPart("diagnostics", diagnostics)
                         .optPart("clock", clock)
                         .build();

@@ -12,8 +12,17 @@ import ai.djl.training.GradientCollector;
 import ai.djl.training.Trainer;
 import ai.djl.training.dataset.Batch;
 import ai.djl.training.listener.TrainingListener.BatchData;
+import ai.djl.training.optimizer.Optimizer;
+import dev.penumbra.state.ModelState;
+import dev.penumbra.state.SavedState;
+import dev.penumbra.state.State;
+import dev.penumbra.state.Stateful;
 import dev.penumbra.torch.NativeScalar;
+import dev.penumbra.torch.OptimizerState;
+import dev.penumbra.training.OptimizerSteps;
+import java.io.IOException;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -31,10 +40,28 @@ import java.util.Objects;
  * detached. Both are judged with the same reconstructions. Before the start the discriminator is
  * neither asked nor trained.
  *
- * <p>The autoencoder's listeners are told of each batch before its step, as in {@code EasyTrain}.
- * One device only.
+ * <p>The autoencoder's listeners are told of each batch before its step, as in {@code EasyTrain},
+ * when the loss knows its values. Both gradients are there before either network moves, so a
+ * discriminator whose logits are not finite is refused with nothing lost; one that has won, and has
+ * no gradient left, is not. The discriminator moves first, so that whoever is told of the
+ * autoencoder's step, such as a checkpoint, finds both moved.
+ *
+ * <p>As a part of the autoencoder's checkpoints it saves and restores the discriminator, the state
+ * of its optimizer and the step of the loss, so that the training goes on bit for bit:
+ *
+ * <pre>{@code
+ * var adversarial = new AtomicReference<AdversarialTraining>();
+ * checkpoints = CheckpointListener.builder()...
+ *         .optPart("adversarial", trainer -> adversarial.get())
+ *         .build();
+ * // both trainers, then
+ * adversarial.set(new AdversarialTraining(autoencoder, discriminator, config));
+ * checkpoints.resume(autoencoder);
+ * }</pre>
+ *
+ * <p>One device only.
  */
-public final class AdversarialTraining {
+public final class AdversarialTraining implements Stateful {
 
     private static final double GUARD = 1e-4;
     private static final double MAX_WEIGHT = 1e4;
@@ -46,6 +73,7 @@ public final class AdversarialTraining {
     private final AdversarialConfig config;
     private final WithLastLayer block;
     private final List<Parameter> judging;
+    private final DiscriminatorTrial trial;
 
     /**
      * Begins.
@@ -55,6 +83,8 @@ public final class AdversarialTraining {
      * @param discriminator the initialised trainer of a model from images; (N, C, H, W) to logits;
      *     its loss is not used
      * @param config the settings
+     * @throws IllegalArgumentException if the block or the loss is another one, or if there are
+     *     several devices
      */
     public AdversarialTraining(
             Trainer autoencoder, Trainer discriminator, AdversarialConfig config) {
@@ -76,6 +106,9 @@ public final class AdversarialTraining {
             throw new IllegalStateException(
                     "The loss does not know the step: add steps() to the training's listeners");
         }
+        trial = new DiscriminatorTrial(discriminator);
+        // A discriminator may have won before its first step.
+        OptimizerSteps.of(discriminator).allowZeroGradients();
         judging = new ArrayList<>();
         for (Parameter parameter : discriminator.getModel().getBlock().getParameters().values()) {
             if (parameter.requiresGradient()) {
@@ -99,28 +132,55 @@ public final class AdversarialTraining {
      *
      * @param batch the batch, whose data are the images; (N, C, H, W)
      * @return the parts of both losses
+     * @throws IllegalArgumentException if the discriminator does not fit the images, at the first
+     *     step also before its start
+     * @throws ArithmeticException if a loss or a logit is not finite; nothing has moved then
      */
     public AdversarialValues step(Batch batch) {
         NDArray images = batch.getData().singletonOrThrow();
         boolean started = loss.step() >= config.start();
         try (NDManager scope = images.getManager().newSubManager()) {
             NDArray input = VaeLoss.view(images, scope);
+            if (!started) {
+                // Once, and not in a training that goes on, whose random numbers it would change.
+                trial.runOnce(input, loss.step() == 0);
+            }
             List<NDArray> scalars = new ArrayList<>();
             NDList predictions;
             VaeLoss.Parts parts;
             try (GradientCollector collector = autoencoder.newGradientCollector()) {
                 predictions = autoencoder.forward(new NDList(input));
                 parts = generate(collector, input, predictions, started, scalars);
-            }
-            notify(batch, predictions);
-            autoencoder.step();
-            if (started) {
-                try (GradientCollector collector = discriminator.newGradientCollector()) {
+                if (started) {
                     judge(collector, input, predictions.get(0), scalars);
                 }
+            }
+            AdversarialValues values = values(parts, scalars, started);
+            loss.record(values.autoencoder());
+            notify(batch, predictions);
+            requireFinite(values, started);
+            if (started) {
                 discriminator.step();
             }
-            return values(parts, scalars, started);
+            autoencoder.step();
+            return values;
+        }
+    }
+
+    private static void requireFinite(AdversarialValues values, boolean started) {
+        requireFinite("the autoencoder's loss", values.autoencoder().total());
+        if (started) {
+            requireFinite("the discriminator's logits of the images", values.realLogit());
+            requireFinite("the discriminator's logits of reconstructions", values.fakeLogit());
+            requireFinite("the discriminator's loss", values.discriminator());
+            requireFinite("the weight of the discriminator's gradient", values.generatorWeight());
+        }
+    }
+
+    private static void requireFinite(String name, double value) {
+        if (!Double.isFinite(value)) {
+            throw new ArithmeticException(
+                    name + " must be finite, got " + value + ": no weight has moved");
         }
     }
 
@@ -158,7 +218,7 @@ public final class AdversarialTraining {
     private NDArray ask(GradientCollector collector, NDArray judged) {
         judging.forEach(parameter -> parameter.freeze(true));
         try {
-            NDArray logits = discriminator.forward(new NDList(judged)).singletonOrThrow();
+            NDArray logits = trial.logits(judged);
             NDArray generator = config.loss().generator(logits);
             collector.backward(generator);
             return generator;
@@ -194,15 +254,15 @@ public final class AdversarialTraining {
         NDArray none = hidden.getManager().zeros(outputs, leaf.getDataType(), leaf.getDevice());
         NDArray output =
                 Conv2d.conv2d(hidden.stopGradient(), leaf, none, ONE, ONE, ONE).singletonOrThrow();
-        collector.backward(output.mul(gradient).sum());
+        NDArray image = WithLastLayer.cut(output, gradient.getShape());
+        collector.backward(image.mul(gradient).sum());
         return leaf.getGradient().square().sum().sqrt();
     }
 
     private void judge(
             GradientCollector collector, NDArray images, NDArray output, List<NDArray> scalars) {
-        NDArray real = discriminator.forward(new NDList(images)).singletonOrThrow();
-        NDList detached = new NDList(output.stopGradient());
-        NDArray fake = discriminator.forward(detached).singletonOrThrow();
+        NDArray real = trial.logits(images);
+        NDArray fake = trial.logits(output.stopGradient());
         NDArray judged = config.loss().discriminator(real, fake);
         collector.backward(judged);
         scalars.add(judged);
@@ -228,12 +288,45 @@ public final class AdversarialTraining {
         double[] numbers = VaeLoss.numbers(scalars.toArray(new NDArray[0]));
         double total = numbers[0] + parts.weight() * numbers[1];
         VaeLossValues own = parts.values(total, numbers[0], numbers[1]);
-        loss.record(own);
         if (!started) {
             double none = Double.NaN;
             return new AdversarialValues(own, none, none, none, none, none);
         }
         return new AdversarialValues(
                 own, numbers[2], numbers[3], numbers[4], numbers[5], numbers[6]);
+    }
+
+    private Stateful parts() {
+        Block judge = discriminator.getModel().getBlock();
+        Map<String, Stateful> parts = new LinkedHashMap<>();
+        parts.put("loss", loss);
+        parts.put("discriminator", new ModelState(judge));
+        parts.put("optimizer", OptimizerState.of(optimizer(), judge));
+        return Stateful.ofAll(parts);
+    }
+
+    private Optimizer optimizer() {
+        return OptimizerSteps.of(discriminator)
+                .optimizer()
+                .orElseThrow(
+                        () ->
+                                new IllegalStateException(
+                                        "This version of DJL keeps the optimizer of a trainer"
+                                                + " elsewhere"));
+    }
+
+    @Override
+    public State state() {
+        return parts().state();
+    }
+
+    @Override
+    public List<String> differences(SavedState saved) {
+        return parts().differences(saved);
+    }
+
+    @Override
+    public void restore(SavedState saved) throws IOException {
+        parts().restore(saved);
     }
 }

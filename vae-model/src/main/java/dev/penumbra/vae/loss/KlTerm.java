@@ -10,9 +10,11 @@ import java.util.Objects;
  * What the divergence of the posterior from the standard normal costs.
  *
  * <p>The value is that of one sample, in nats: a sum over the elements of a latent and a mean over
- * the samples. A {@link Reduction} scales it.
+ * the samples. A {@link Reduction} scales it. A term of one's own is given like any other; a
+ * checkpoint names it by its class, and a training goes on only with the same.
  */
-public sealed interface KlTerm {
+@FunctionalInterface
+public interface KlTerm {
 
     /**
      * The cost. It hangs on the manager of the posterior.
@@ -38,6 +40,38 @@ public sealed interface KlTerm {
         @Override
         public NDArray value(DiagonalGaussian posterior, long step, double weight) {
             return posterior.kl().mean();
+        }
+    }
+
+    /**
+     * The divergence with a limit of the variance alone, as some implementations write it.
+     *
+     * <p>\[ \tfrac12 \left( \mu^2 + \min(e^s, v) - 1 - s \right) \]
+     *
+     * <p>The limit does not keep the variance \(e^s\) below v. Beyond it the derivative by the
+     * log-variance s is \(-\tfrac12\), so the term goes on to push s outward and falls without
+     * bound; what is drawn has the full variance. {@link dev.penumbra.vae.LogVarClamp#ofVariance}
+     * as the clamp of the model limits divergence and draws alike.
+     *
+     * @param maxVariance the limit v, finite and above 0
+     */
+    record LimitedVariance(double maxVariance) implements KlTerm {
+
+        /** Checks the limit. */
+        public LimitedVariance {
+            if (!(maxVariance > 0 && Double.isFinite(maxVariance))) {
+                throw new IllegalArgumentException(
+                        "maxVariance must be finite and above 0, got " + maxVariance);
+            }
+        }
+
+        @Override
+        public NDArray value(DiagonalGaussian posterior, long step, double weight) {
+            NDArray logVar = posterior.logVar();
+            NDArray variance = logVar.exp().clip(0, maxVariance);
+            NDArray elements = posterior.mean().square().add(variance).sub(1).sub(logVar);
+            NDArray sums = elements.reshape(elements.getShape().get(0), -1).sum(new int[] {1});
+            return Differentiable.times(sums.mean(), 0.5);
         }
     }
 

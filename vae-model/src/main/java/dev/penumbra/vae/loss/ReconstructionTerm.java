@@ -10,8 +10,11 @@ import java.util.Objects;
  *
  * <p>Everything is differentiable and computed in float32 at least. In the formulas x is an element
  * of an image and \(\hat{x}\) that of its reconstruction.
+ *
+ * <p>A term of one's own is given like any other. A checkpoint names it by its class, or a record
+ * by its components, and a training goes on only with the same.
  */
-public sealed interface ReconstructionTerm {
+public interface ReconstructionTerm {
 
     /**
      * The cost of each element. Results hang on the manager of the reconstruction.
@@ -22,6 +25,34 @@ public sealed interface ReconstructionTerm {
      * @return the costs; (N, C, H, W)
      */
     NDArray perElement(NDArray images, NDList predictions);
+
+    /**
+     * Returns the least value of an image that the term is made for. A loss refuses images below.
+     *
+     * @return the value; negative infinity by default
+     */
+    default double minImage() {
+        return Double.NEGATIVE_INFINITY;
+    }
+
+    /**
+     * Returns the largest value of an image that the term is made for. A loss refuses images above.
+     *
+     * @return the value; infinity by default
+     */
+    default double maxImage() {
+        return Double.POSITIVE_INFINITY;
+    }
+
+    /**
+     * Tells whether the reconstruction is logits, so that one that looks like probabilities is
+     * warned of.
+     *
+     * @return whether it is; false by default
+     */
+    default boolean takesLogits() {
+        return false;
+    }
 
     /** The absolute error \(|x - \hat{x}|\): a Laplace of scale 1 without its constant. */
     record L1() implements ReconstructionTerm {
@@ -168,8 +199,8 @@ public sealed interface ReconstructionTerm {
      *
      * <p>\[ \ln(1 + e^l) - l x \]
      *
-     * <p>Elements of images must be in [0, 1], which is not checked. The reconstruction is the
-     * logits l; an image of it is their sigmoid.
+     * <p>Elements of images must be in [0, 1]. The reconstruction is the logits l; an image of it
+     * is their sigmoid.
      */
     record Bernoulli() implements ReconstructionTerm {
 
@@ -180,6 +211,21 @@ public sealed interface ReconstructionTerm {
             try (NDArray copy = images.duplicate()) {
                 return Differentiable.softplus(logits).sub(logits.mul(copy));
             }
+        }
+
+        @Override
+        public double minImage() {
+            return 0;
+        }
+
+        @Override
+        public double maxImage() {
+            return 1;
+        }
+
+        @Override
+        public boolean takesLogits() {
+            return true;
         }
     }
 
@@ -212,6 +258,21 @@ public sealed interface ReconstructionTerm {
             NDArray distances = network.distances(images, reconstruction);
             return base.perElement(images, predictions)
                     .add(Differentiable.times(Differentiable.wide(distances), weight));
+        }
+
+        @Override
+        public double minImage() {
+            return base.minImage();
+        }
+
+        @Override
+        public double maxImage() {
+            return base.maxImage();
+        }
+
+        @Override
+        public boolean takesLogits() {
+            return base.takesLogits();
         }
     }
 }

@@ -8,9 +8,20 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.loss.Loss;
+import dev.penumbra.internal.Description;
+import dev.penumbra.state.SavedState;
+import dev.penumbra.state.State;
+import dev.penumbra.state.StateCheck;
+import dev.penumbra.state.Stateful;
+import dev.penumbra.training.StepCount;
 import dev.penumbra.vae.DiagonalGaussian;
+import dev.penumbra.vae.LogVarClamp;
 import dev.penumbra.vae.schedule.KlAnnealing;
 import dev.penumbra.vae.schedule.KlWeightSchedule;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -20,8 +31,8 @@ import org.jspecify.annotations.Nullable;
  * <p>\[ L = \rho_R(R) + w_t \, \rho_K(K) \]
  *
  * <p>with the {@link Reduction} \(\rho\) and the weight \(w_t\) of a schedule. Labels are the
- * images, predictions the outputs of an {@link dev.penumbra.vae.AutoencoderKL}: the reconstruction
- * and the moments of the latents.
+ * images, predictions the outputs of a {@link dev.penumbra.vae.VariationalBlock}: the
+ * reconstruction and the moments of the latents, whose log-variances the block has limited.
  *
  * <pre>{@code
  * var loss = VaeLoss.builder()
@@ -33,24 +44,33 @@ import org.jspecify.annotations.Nullable;
  * new DefaultTrainingConfig(loss).addTrainingListeners(loss.steps());
  * }</pre>
  *
- * <p>The weight is that of the step of {@link #steps}, a listener to be added to the training; its
- * state belongs to a checkpoint. Evaluators of DJL, which call {@link #updateAccumulators}, take
- * the step of the latest loss, so training and validation can be compared.
+ * <p>The weight is that of the step of {@link #steps}, a listener to be added to the training, in
+ * any loop that calls {@code Trainer.step()}. The loss itself is a part of a checkpoint: its state
+ * is the step, and its terms, which must be the same when the training goes on. Evaluators of DJL,
+ * which call {@link #updateAccumulators}, take the step of the latest loss, so training and
+ * validation can be compared.
  */
-public final class VaeLoss extends Loss {
+public final class VaeLoss extends Loss implements Stateful {
+
+    /** What a loss does to log-variances, which the model has limited. */
+    private static final LogVarClamp NONE = logVar -> logVar;
+
+    private static final String TERMS = "terms";
 
     private final VaeLossConfig config;
-    private final StepCounter steps;
+    private final ImageRange range;
+    private final StepCount steps;
     private final @Nullable LongSupplier ownSteps;
     private final boolean moving;
     private volatile @Nullable VaeLossValues latest;
     private boolean accumulating;
 
     VaeLoss(VaeLossBuilder builder, VaeLossConfig config) {
-        super(builder.name);
+        super("VaeLoss");
         this.config = config;
+        range = new ImageRange(config.reconstruction());
         ownSteps = builder.steps;
-        steps = new StepCounter();
+        steps = new StepCount(new GradientGuard(config.reconstruction()));
         boolean target = config.kl() instanceof KlTerm.Capacity term && moves(term.capacity());
         moving = target || moves(config.schedule());
     }
@@ -135,7 +155,7 @@ public final class VaeLoss extends Loss {
      *
      * @return the count, a listener that is to be added to the training
      */
-    public StepCounter steps() {
+    public StepCount steps() {
         return steps;
     }
 
@@ -163,8 +183,8 @@ public final class VaeLoss extends Loss {
      */
     @Override
     public NDArray evaluate(NDList labels, NDList predictions) {
-        NDArray images = labels.singletonOrThrow();
         requireOutputs(predictions);
+        NDArray images = images(labels, predictions);
         NDManager owner = predictions.get(0).getManager();
         try (NDManager scope = owner.newSubManager()) {
             NDList views = new NDList();
@@ -174,7 +194,8 @@ public final class VaeLoss extends Loss {
             Parts parts = parts(images, views);
             NDArray loss = parts.reconstruction().add(parts.weightedKl());
             if (!accumulating) {
-                double[] numbers = numbers(loss, parts.reconstruction(), parts.kl());
+                double[] numbers = numbers(range.with(loss, parts, images, views.get(0)));
+                range.check(numbers);
                 record(parts.values(numbers[0], numbers[1], numbers[2]));
             }
             loss.attach(owner);
@@ -189,6 +210,21 @@ public final class VaeLoss extends Loss {
                             + predictions.size()
                             + " arrays");
         }
+    }
+
+    /** The images among the labels, which must be of the reconstruction's shape. */
+    static NDArray images(NDList labels, NDList predictions) {
+        Shape shape = predictions.get(0).getShape();
+        String rule = "labels must be the images, of shape " + shape + ", got ";
+        String remedy = ": ImagesAsLabels makes images their own labels";
+        if (labels.isEmpty()) {
+            throw new IllegalArgumentException(rule + "none" + remedy);
+        }
+        NDArray images = labels.get(0);
+        if (labels.size() > 1 || !images.getShape().equals(shape)) {
+            throw new IllegalArgumentException(rule + Arrays.toString(labels.getShapes()) + remedy);
+        }
+        return images;
     }
 
     /** The array under another manager, which then owns what is computed from it. */
@@ -213,7 +249,7 @@ public final class VaeLoss extends Loss {
 
     /** The terms; what they consist of hangs on the manager of the predictions. */
     Parts parts(NDArray images, NDList predictions) {
-        DiagonalGaussian posterior = DiagonalGaussian.ofMoments(predictions.get(1), config.clamp());
+        DiagonalGaussian posterior = DiagonalGaussian.ofMoments(predictions.get(1), NONE);
         Reduction reduction = config.reduction();
         Shape shape = images.getShape();
         Shape latents = posterior.mean().getShape();
@@ -236,9 +272,17 @@ public final class VaeLoss extends Loss {
         return ownSteps == null ? steps.getAsLong() : ownSteps.getAsLong();
     }
 
+    /** Refuses a weight or a target that moves with steps of which nobody will tell. */
+    private void requireCounting() {
+        if (moving && !counting()) {
+            throw new IllegalStateException(
+                    "The loss does not know the step: add steps() to the training's listeners");
+        }
+    }
+
     /** Whether the step will move without anybody's doing. */
     boolean counting() {
-        return ownSteps != null || steps.counting();
+        return ownSteps != null || steps.isCounting();
     }
 
     /** The step whose weight is meant: for evaluators that of the latest loss. */
@@ -247,10 +291,7 @@ public final class VaeLoss extends Loss {
         if (accumulating && last != null) {
             return last.step();
         }
-        if (moving && !counting()) {
-            throw new IllegalStateException(
-                    "The loss does not know the step: add steps() to the training's listeners");
-        }
+        requireCounting();
         return step();
     }
 
@@ -267,6 +308,26 @@ public final class VaeLoss extends Loss {
             detached.add(there.toType(DataType.FLOAT64, false));
         }
         return NDArrays.stack(detached).toDoubleArray();
+    }
+
+    @Override
+    public State state() {
+        Map<String, String> values = new LinkedHashMap<>(steps.state().values());
+        values.put(TERMS, Description.of(config));
+        return State.of(values);
+    }
+
+    @Override
+    public List<String> differences(SavedState saved) {
+        return new StateCheck(saved)
+                .count(StepCount.NAME)
+                .value(TERMS, Description.of(config))
+                .end();
+    }
+
+    @Override
+    public void restore(SavedState saved) {
+        steps.restore(saved);
     }
 
     @Override

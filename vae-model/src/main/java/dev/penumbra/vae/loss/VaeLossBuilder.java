@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.vae.loss;
 
-import dev.penumbra.vae.LogVarClamp;
 import dev.penumbra.vae.schedule.KlWeightSchedule;
 import java.util.Objects;
 import java.util.function.LongSupplier;
@@ -15,8 +14,6 @@ public final class VaeLossBuilder {
     private @Nullable Reduction reduction;
     private @Nullable KlWeightSchedule schedule;
     @Nullable LongSupplier steps;
-    private LogVarClamp clamp = LogVarClamp.LATENT_DIFFUSION;
-    String name = "VaeLoss";
 
     VaeLossBuilder() {}
 
@@ -77,28 +74,6 @@ public final class VaeLossBuilder {
     }
 
     /**
-     * Sets the limits of the log-variances.
-     *
-     * @param clamp the limits; default: latent diffusion's
-     * @return this builder
-     */
-    public VaeLossBuilder optClamp(LogVarClamp clamp) {
-        this.clamp = Objects.requireNonNull(clamp, "clamp");
-        return this;
-    }
-
-    /**
-     * Sets the name in the metrics.
-     *
-     * @param name the name; default: {@code VaeLoss}
-     * @return this builder
-     */
-    public VaeLossBuilder optName(String name) {
-        this.name = Objects.requireNonNull(name, "name");
-        return this;
-    }
-
-    /**
      * Makes the loss.
      *
      * @return the loss
@@ -109,8 +84,7 @@ public final class VaeLossBuilder {
                         Objects.requireNonNull(reconstruction, "reconstruction"),
                         Objects.requireNonNull(kl, "kl"),
                         Objects.requireNonNull(reduction, "reduction"),
-                        Objects.requireNonNull(schedule, "schedule"),
-                        clamp);
+                        Objects.requireNonNull(schedule, "schedule"));
         return new VaeLoss(this, config);
     }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.vae.loss;
 
-import dev.penumbra.vae.LogVarClamp;
 import dev.penumbra.vae.schedule.KlWeightSchedule;
 import java.util.Objects;
 
@@ -12,14 +11,12 @@ import java.util.Objects;
  * @param kl what the divergence costs
  * @param reduction how the terms are reduced
  * @param schedule the weight of the KL term
- * @param clamp the limits of the log-variances
  */
 public record VaeLossConfig(
         ReconstructionTerm reconstruction,
         KlTerm kl,
         Reduction reduction,
-        KlWeightSchedule schedule,
-        LogVarClamp clamp) {
+        KlWeightSchedule schedule) {
 
     /** Checks that nothing is null. */
     public VaeLossConfig {
@@ -27,6 +24,5 @@ public record VaeLossConfig(
         Objects.requireNonNull(kl, "kl");
         Objects.requireNonNull(reduction, "reduction");
         Objects.requireNonNull(schedule, "schedule");
-        Objects.requireNonNull(clamp, "clamp");
     }
 }

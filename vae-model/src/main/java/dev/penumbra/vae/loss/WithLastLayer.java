@@ -4,6 +4,7 @@ package dev.penumbra.vae.loss;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
@@ -24,7 +25,8 @@ import java.util.Objects;
  * AdversarialTraining}.
  *
  * <p>Outputs are the reconstruction; (N, C, H, W), the moments of the latents; (N, 2Z, h, w) and
- * the input of the decoder's last convolution; (N, K, H, W). The weights are the autoencoder's.
+ * the input of the decoder's last convolution; (N, K, H, W), where sizes are those of the padded
+ * image. The weights are the autoencoder's.
  */
 public final class WithLastLayer extends AbstractBlock {
 
@@ -73,7 +75,9 @@ public final class WithLastLayer extends AbstractBlock {
             PairList<String, Object> params) {
         Shape images = inputs.get(0).getShape();
         NDArray moments = autoencoder.moments(store, inputs.get(0), training);
-        DiagonalGaussian posterior = DiagonalGaussian.ofMoments(moments);
+        DiagonalGaussian posterior = DiagonalGaussian.ofMoments(moments, autoencoder.logVarClamp());
+        // The mode is the posterior's own array, which decoding closes.
+        NDArray limited = posterior.moments();
         NDArray latents;
         if (inputs.size() > 1) {
             latents = posterior.sample(inputs.get(1));
@@ -88,14 +92,18 @@ public final class WithLastLayer extends AbstractBlock {
         }
         Block last = layers.get(layers.size() - 1);
         NDArray decoded = last.forward(store, new NDList(hidden), training).singletonOrThrow();
-        if (!decoded.getShape().equals(images)) {
-            throw new IllegalArgumentException(
-                    "height and width must be positive multiples of "
-                            + autoencoder.config().scale()
-                            + ", got "
-                            + images);
+        return new NDList(cut(decoded, images), limited, hidden);
+    }
+
+    /** The array without the rows and columns that an image of an odd size was padded with. */
+    static NDArray cut(NDArray array, Shape images) {
+        Shape shape = array.getShape();
+        if (shape.get(2) == images.get(2) && shape.get(3) == images.get(3)) {
+            return array;
         }
-        return new NDList(decoded, moments, hidden);
+        try (array) {
+            return array.get(new NDIndex(":, :, :{}, :{}", images.get(2), images.get(3)));
+        }
     }
 
     @Override
@@ -103,7 +111,9 @@ public final class WithLastLayer extends AbstractBlock {
         Shape[] shapes = Arrays.copyOf(autoencoder.getOutputShapes(inputShapes), 3);
         Shape image = shapes[0];
         long width = autoencoder.config().blockOutChannels().get(0);
-        shapes[2] = new Shape(image.get(0), width, image.get(2), image.get(3));
+        long scale = autoencoder.config().scale();
+        Shape latents = shapes[1];
+        shapes[2] = new Shape(image.get(0), width, latents.get(2) * scale, latents.get(3) * scale);
         return shapes;
     }
 

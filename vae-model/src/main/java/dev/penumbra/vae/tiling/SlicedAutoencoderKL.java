@@ -61,14 +61,14 @@ public final class SlicedAutoencoderKL {
     }
 
     /**
-     * The posterior of the latents of images, with latent diffusion's limits of the log-variance.
+     * The posterior of the latents of images, with the model's limits of the log-variance.
      *
      * @param store where the weights come from
      * @param images the images; (N, C, H, W)
      * @return the posterior, on the manager of the images; (N, Z, h, w)
      */
     public DiagonalGaussian encode(ParameterStore store, NDArray images) {
-        return DiagonalGaussian.ofMoments(moments(store, images));
+        return DiagonalGaussian.ofMoments(moments(store, images), model.logVarClamp());
     }
 
     /**

@@ -90,7 +90,7 @@ public final class TiledAutoencoderKL {
     }
 
     /**
-     * The posterior of the latents of images, with latent diffusion's limits of the log-variance.
+     * The posterior of the latents of images, with the model's limits of the log-variance.
      *
      * @param store where the weights come from
      * @param images the images; (N, C, H, W)
@@ -98,7 +98,7 @@ public final class TiledAutoencoderKL {
      * @throws IOException if the temporary files cannot be made, written or read
      */
     public DiagonalGaussian encode(ParameterStore store, NDArray images) throws IOException {
-        return DiagonalGaussian.ofMoments(moments(store, images));
+        return DiagonalGaussian.ofMoments(moments(store, images), model.logVarClamp());
     }
 
     /**

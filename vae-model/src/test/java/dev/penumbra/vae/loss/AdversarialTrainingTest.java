@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.vae.loss;
 
-import static dev.penumbra.vae.Rejections.assertRejected;
+import static dev.penumbra.testing.Rejections.assertRejected;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
@@ -396,14 +396,19 @@ final class AdversarialTrainingTest {
         }
     }
 
+    /** The image is cut; the hidden layer has the size of the padded one. */
     @Test
-    void withLastLayer_ofOddImages_isRejected() {
+    void withLastLayer_ofOddImages_isTheAutoencoder() {
         WithLastLayer odd = new WithLastLayer(new AutoencoderKL(SMALL.withOddSizes(OddSizes.PAD)));
         odd.initialize(manager, DataType.FLOAT32, IMAGES);
         NDArray images = single(Gradients.normal(manager, 1, 1, 1, 16, 15));
-        assertRejected(
-                "height and width must be positive multiples of 2, got (1, 1, 16, 15)",
-                () -> odd.forward(new ParameterStore(manager, false), new NDList(images), false));
+        ParameterStore store = new ParameterStore(manager, false);
+        NDList actual = odd.forward(store, new NDList(images), false);
+        NDList expected = odd.autoencoder().forward(store, new NDList(images), false);
+        assertEquals(expected.get(0), actual.get(0));
+        assertEquals(images.getShape(), actual.get(0).getShape());
+        assertArrayEquals(odd.getOutputShapes(new Shape[] {images.getShape()}), actual.getShapes());
+        assertEquals(16, actual.get(2).getShape().get(3));
     }
 
     @Test

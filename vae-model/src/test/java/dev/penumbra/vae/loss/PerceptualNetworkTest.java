@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.vae.loss;
 
-import static dev.penumbra.vae.Rejections.assertRejected;
+import static dev.penumbra.testing.Rejections.assertRejected;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -141,8 +141,11 @@ final class PerceptualNetworkTest {
                         new ReconstructionTerm.WithPerceptual(
                                 new ReconstructionTerm.L1(), network, -1));
         NDArray one = manager.create(new double[48], new Shape(1, 3, 4, 4));
+        Path file = network.file();
         assertRejected(
-                "distances must be one per image, got (2, 1, 1, 1) for (1, 3, 4, 4)",
+                "distances must be one per image, got (2, 1, 1, 1) of "
+                        + file
+                        + " for (1, 3, 4, 4)",
                 () -> network.distances(one, reconstruction()));
         assertThrows(
                 IOException.class,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.penumbra.vae;
+package dev.penumbra.testing;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -20,5 +20,15 @@ public final class Rejections {
     public static void assertRejected(String message, Executable executable) {
         assertEquals(
                 message, assertThrows(IllegalArgumentException.class, executable).getMessage());
+    }
+
+    /**
+     * Asserts that null is rejected.
+     *
+     * @param name the name of what must not be null
+     * @param executable the call
+     */
+    public static void assertNull(String name, Executable executable) {
+        assertEquals(name, assertThrows(NullPointerException.class, executable).getMessage());
     }
 }

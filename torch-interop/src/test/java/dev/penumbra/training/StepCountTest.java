@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.penumbra.vae.loss;
+package dev.penumbra.training;
 
-import static dev.penumbra.vae.Rejections.assertRejected;
+import static dev.penumbra.testing.Rejections.assertRejected;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import ai.djl.ndarray.NDArray;
@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-final class StepCounterTest {
+final class StepCountTest {
 
     private record Values(Map<String, String> values) implements SavedState {
 
@@ -28,12 +28,12 @@ final class StepCounterTest {
 
     @Test
     void restored_goesOn() {
-        StepCounter counter = new StepCounter();
+        StepCount counter = new StepCount();
         assertEquals(0, counter.getAsLong());
         counter.set(41);
         Values saved = new Values(counter.state().values());
         assertEquals(Map.of(), counter.state().arrays());
-        StepCounter other = new StepCounter();
+        StepCount other = new StepCount();
         assertEquals(List.of(), other.differences(saved));
         other.restore(saved);
         assertEquals(41, other.getAsLong());
@@ -43,11 +43,11 @@ final class StepCounterTest {
     void differences_areReported() {
         assertEquals(
                 List.of("step must be a whole number, at least 0, got -1"),
-                new StepCounter().differences(new Values(Map.of("step", "-1"))));
+                new StepCount().differences(new Values(Map.of("step", "-1"))));
     }
 
     @Test
     void negative_isRejected() {
-        assertRejected("step must be at least 0, got -1", () -> new StepCounter().set(-1));
+        assertRejected("step must be at least 0, got -1", () -> new StepCount().set(-1));
     }
 }
