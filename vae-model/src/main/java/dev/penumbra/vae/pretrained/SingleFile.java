@@ -29,7 +29,17 @@ final class SingleFile {
 
     static AutoencoderKL load(WeightFiles files, NDManager manager, DataType dataType)
             throws IOException {
-        for (AutoencoderKLConfig config : PUBLISHED) {
+        return load(files, PUBLISHED, manager, dataType);
+    }
+
+    /** Reads the weights of the first architecture that the file has. */
+    static AutoencoderKL load(
+            WeightFiles files,
+            List<AutoencoderKLConfig> published,
+            NDManager manager,
+            DataType dataType)
+            throws IOException {
+        for (AutoencoderKLConfig config : published) {
             if (isOf(files, config)) {
                 Optional<LatentScale> scale =
                         VaeWeightsFile.scale(files, config)
@@ -58,8 +68,7 @@ final class SingleFile {
     }
 
     /** The normalisation that the other parts of a checkpoint tell. */
-    private static Optional<LatentScale> ofCheckpoint(
-            Set<String> names, AutoencoderKLConfig config) {
+    static Optional<LatentScale> ofCheckpoint(Set<String> names, AutoencoderKLConfig config) {
         // Playground 2.5 looks like SDXL and has numbers of every channel.
         if (names.contains("edm_mean")) {
             return Optional.empty();
