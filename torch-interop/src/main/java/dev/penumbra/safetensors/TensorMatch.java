@@ -7,6 +7,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * How the tensors of a file differ from those that a model needs: all of it, from the names, shapes
@@ -22,6 +23,12 @@ public record TensorMatch(
         Map<String, TensorSpec> unexpected,
         List<Difference> misshapen,
         List<Difference> mistyped) {
+
+    /* With the first line, the counts and the cause a message has at most 19 lines. */
+    private static final int MOST_LINES = 16;
+
+    /* Of three kinds or fewer, five each are shown. */
+    private static final int LEAST_KINDS = 3;
 
     /**
      * A tensor that the model and the file have, but not alike.
@@ -90,7 +97,7 @@ public record TensorMatch(
      * Requires that the file has exactly what the model needs.
      *
      * @param path the file, for the message
-     * @throws TensorMismatchException if there is a difference; the message lists all
+     * @throws TensorMismatchException if there is a difference; the message summarises many
      */
     public void require(Path path) throws TensorMismatchException {
         if (!isComplete()) {
@@ -98,28 +105,69 @@ public record TensorMatch(
         }
     }
 
-    /** The differences, one a line. */
+    /** The differences, one a line: all of a few, otherwise the first ones of each kind. */
     List<String> lines() {
+        List<List<String>> kinds =
+                Stream.of(missingLines(), unexpectedLines(), shapeLines(), typeLines())
+                        .filter(lines -> !lines.isEmpty())
+                        .toList();
+        int all = kinds.stream().mapToInt(List::size).sum();
+        if (all <= MOST_LINES) {
+            return kinds.stream().flatMap(List::stream).toList();
+        }
+        int most = MOST_LINES / Math.max(kinds.size(), LEAST_KINDS);
+        List<String> lines = new ArrayList<>();
+        lines.add(counts());
+        kinds.forEach(kind -> lines.addAll(kind.subList(0, Math.min(most, kind.size()))));
+        MismatchCause.of(this).ifPresent(cause -> lines.add("Probably " + cause));
+        return lines;
+    }
+
+    private String counts() {
+        return missing.size()
+                + " missing, "
+                + unexpected.size()
+                + " unexpected, "
+                + misshapen.size()
+                + " of another shape, "
+                + mistyped.size()
+                + " of another type; the first of each kind:";
+    }
+
+    private List<String> missingLines() {
         List<String> lines = new ArrayList<>();
         missing.forEach((name, spec) -> lines.add("missing " + Quoted.of(name) + ", " + spec));
+        return lines;
+    }
+
+    private List<String> unexpectedLines() {
+        List<String> lines = new ArrayList<>();
         unexpected.forEach(
                 (name, spec) -> lines.add("unexpected " + Quoted.of(name) + ", " + spec));
-        misshapen.forEach(
-                tensor ->
-                        lines.add(
+        return lines;
+    }
+
+    private List<String> shapeLines() {
+        return misshapen.stream()
+                .map(
+                        tensor ->
                                 Quoted.of(tensor.name())
                                         + " of shape "
                                         + tensor.found().shape()
                                         + " instead of "
-                                        + tensor.expected().shape()));
-        mistyped.forEach(
-                tensor ->
-                        lines.add(
+                                        + tensor.expected().shape())
+                .toList();
+    }
+
+    private List<String> typeLines() {
+        return mistyped.stream()
+                .map(
+                        tensor ->
                                 Quoted.of(tensor.name())
                                         + " of type "
                                         + tensor.found().type()
                                         + " instead of "
-                                        + tensor.expected().type()));
-        return lines;
+                                        + tensor.expected().type())
+                .toList();
     }
 }

@@ -12,7 +12,8 @@ public final class TensorMismatchException extends IOException {
     private final transient TensorMatch match;
 
     /**
-     * Makes an exception whose message lists all differences, one a line.
+     * Makes an exception whose message has at most 20 lines: all differences, one a line, or their
+     * counts, the first of each kind and the probable cause.
      *
      * @param path the file
      * @param match the differences
@@ -27,7 +28,7 @@ public final class TensorMismatchException extends IOException {
     }
 
     /**
-     * Returns the differences.
+     * Returns all differences.
      *
      * @return the differences
      */

@@ -131,4 +131,93 @@ final class TensorMatchTest {
         }
         assertEquals("F32 (4, 3)", WEIGHT.toString());
     }
+
+    private static Map<String, TensorSpec> numbered(String start, int count, TensorSpec spec) {
+        Map<String, TensorSpec> specs = new LinkedHashMap<>();
+        for (int i = 0; i < count; i++) {
+            specs.put(start + i, spec);
+        }
+        return specs;
+    }
+
+    private static List<String> lines(
+            Map<String, TensorSpec> expected, Map<String, TensorSpec> found) {
+        TensorMatch match = TensorMatch.of(expected, found, TypeConversion.NONE);
+        String message = new TensorMismatchException(Path.of("f"), match).getMessage();
+        return String.valueOf(message).lines().toList();
+    }
+
+    @Test
+    void manyDifferences_areSummarised() {
+        assertEquals(
+                List.of(
+                        "Cannot read f: its tensors must be those of the model, got",
+                        "  20 missing, 20 unexpected, 0 of another shape, 0 of another type; the"
+                                + " first of each kind:",
+                        "  missing 'w.0', F32 (4)",
+                        "  missing 'w.1', F32 (4)",
+                        "  missing 'w.2', F32 (4)",
+                        "  missing 'w.3', F32 (4)",
+                        "  missing 'w.4', F32 (4)",
+                        "  unexpected 'module.w.0', F32 (4)",
+                        "  unexpected 'module.w.1', F32 (4)",
+                        "  unexpected 'module.w.2', F32 (4)",
+                        "  unexpected 'module.w.3', F32 (4)",
+                        "  unexpected 'module.w.4', F32 (4)",
+                        "  Probably the names in the file begin with 'module.', which those of the"
+                                + " model do not"),
+                lines(numbered("w.", 20, BIAS), numbered("module.w.", 20, BIAS)));
+    }
+
+    @Test
+    void fourKindsOfManyDifferences_areAtMostTwentyLines() {
+        Map<String, TensorSpec> expected = numbered("both.", 30, BIAS);
+        expected.putAll(numbered("model.", 30, BIAS));
+        Map<String, TensorSpec> found = numbered("both.", 30, SMALL);
+        found.putAll(numbered("file.", 30, BIAS));
+        List<String> lines = lines(expected, found);
+        assertEquals(19, lines.size());
+        assertEquals(
+                "  30 missing, 30 unexpected, 30 of another shape, 30 of another type; the first"
+                        + " of each kind:",
+                lines.get(1));
+        assertEquals(
+                List.of(
+                        "  'both.3' of type F16 instead of F32",
+                        "  Probably the file is of another kind of model"),
+                lines.subList(17, 19));
+    }
+
+    private static String cause(Map<String, TensorSpec> expected, Map<String, TensorSpec> found) {
+        List<String> lines = lines(expected, found);
+        return lines.get(lines.size() - 1);
+    }
+
+    @Test
+    void cause_isGuessed() {
+        Map<String, TensorSpec> plain = numbered("w.", 20, BIAS);
+        Map<String, TensorSpec> more = new LinkedHashMap<>(plain);
+        more.putAll(numbered("v.", 20, BIAS));
+        Map<String, TensorSpec> types = numbered("w.", 20, DOUBLES);
+        assertEquals(
+                "  Probably the names of the model begin with 'net.', which those in the file do"
+                        + " not",
+                cause(numbered("net.w.", 20, BIAS), plain));
+        assertEquals("  Probably the file is of a model with more layers", cause(plain, more));
+        assertEquals(
+                "  Probably the file is of a model with fewer layers, or a part of one",
+                cause(more, plain));
+        assertEquals(
+                "  Probably the file is of a model with other numbers of channels",
+                cause(plain, numbered("w.", 20, ROW)));
+        assertEquals(
+                "  Probably the file was written in F64: TypeConversion.FLOATING converts"
+                        + " floating-point types",
+                cause(plain, types));
+        types.put("w.3", spec(TensorType.F16, 4));
+        assertEquals("  'w.4' of type F64 instead of F32", cause(plain, types));
+        assertEquals(
+                "  Probably the file is of another kind of model",
+                cause(plain, numbered("u.", 20, BIAS)));
+    }
 }

@@ -16,6 +16,7 @@ import dev.penumbra.vae.AutoencoderKLConfig.OddSizes;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.io.UTFDataFormatException;
 import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -252,6 +253,12 @@ public final class AutoencoderKL extends AbstractBlock implements VariationalBlo
     }
 
     @Override
+    public void initialize(NDManager manager, DataType dataType, Shape... inputShapes) {
+        FloatingType.require(dataType);
+        super.initialize(manager, dataType, inputShapes);
+    }
+
+    @Override
     protected void initializeChildBlocks(
             NDManager manager, DataType dataType, Shape... inputShapes) {
         Shape images = padded(inputShapes[0]);
@@ -324,7 +331,7 @@ public final class AutoencoderKL extends AbstractBlock implements VariationalBlo
                             + loadVersion);
         }
         readInputShapes(is);
-        String saved = is.readUTF();
+        String saved = architectureIn(is);
         if (!saved.equals(architecture())) {
             throw new MalformedModelException(
                     "Cannot load AutoencoderKL: the file has "
@@ -335,6 +342,18 @@ public final class AutoencoderKL extends AbstractBlock implements VariationalBlo
         ClampFormat.require(this, is, loadVersion > UNCLAMPED);
         if (loadVersion != UNSCALED) {
             latentScale = LatentScaleFormat.read(is, config.latentChannels(), latentScale);
+        }
+    }
+
+    private static String architectureIn(DataInputStream is)
+            throws IOException, MalformedModelException {
+        try {
+            return is.readUTF();
+        } catch (UTFDataFormatException e) {
+            throw new MalformedModelException(
+                    "Cannot load AutoencoderKL: the file has another block, such as a"
+                            + " WithLastLayer of an earlier version",
+                    e);
         }
     }
 

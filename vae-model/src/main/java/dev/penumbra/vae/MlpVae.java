@@ -148,6 +148,12 @@ public final class MlpVae extends AbstractBlock implements VariationalBlock {
     }
 
     @Override
+    public void initialize(NDManager manager, DataType dataType, Shape... inputShapes) {
+        FloatingType.require(dataType);
+        super.initialize(manager, dataType, inputShapes);
+    }
+
+    @Override
     protected void initializeChildBlocks(
             NDManager manager, DataType dataType, Shape... inputShapes) {
         long count = requireSamples(inputShapes[0]);

@@ -72,6 +72,12 @@ abstract class VaeBlock extends AbstractBlock {
     }
 
     @Override
+    public void initialize(NDManager manager, DataType dataType, Shape... inputShapes) {
+        FloatingType.require(dataType);
+        super.initialize(manager, dataType, inputShapes);
+    }
+
+    @Override
     protected void initializeChildBlocks(
             NDManager manager, DataType dataType, Shape... inputShapes) {
         Shape shape = inputShapes[0];

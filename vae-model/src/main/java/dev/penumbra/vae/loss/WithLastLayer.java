@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.vae.loss;
 
+import ai.djl.MalformedModelException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -15,6 +16,9 @@ import ai.djl.util.Pair;
 import ai.djl.util.PairList;
 import dev.penumbra.vae.AutoencoderKL;
 import dev.penumbra.vae.DiagonalGaussian;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -26,7 +30,7 @@ import java.util.Objects;
  *
  * <p>Outputs are the reconstruction; (N, C, H, W), the moments of the latents; (N, 2Z, h, w) and
  * the input of the decoder's last convolution; (N, K, H, W), where sizes are those of the padded
- * image. The weights are the autoencoder's.
+ * image. The weights are the autoencoder's, and a saved model is one of the autoencoder.
  */
 public final class WithLastLayer extends AbstractBlock {
 
@@ -121,5 +125,21 @@ public final class WithLastLayer extends AbstractBlock {
     protected void initializeChildBlocks(
             NDManager manager, DataType dataType, Shape... inputShapes) {
         autoencoder.initialize(manager, dataType, inputShapes);
+    }
+
+    /* A file holds the autoencoder alone, so that it is one of either block. */
+
+    @Override
+    public void saveParameters(DataOutputStream os) throws IOException {
+        autoencoder.saveParameters(os);
+    }
+
+    @Override
+    public void loadParameters(NDManager manager, DataInputStream is)
+            throws IOException, MalformedModelException {
+        autoencoder.loadParameters(manager, is);
+        if (inputShapes == null) {
+            inputShapes = autoencoder.getInputShapes();
+        }
     }
 }

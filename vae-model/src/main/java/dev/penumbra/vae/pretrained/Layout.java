@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * Where the weights of an autoencoder are in a file.
@@ -15,8 +16,18 @@ import java.util.Set;
  */
 record Layout(KeyFamily family, String prefix) {
 
-    /** No prefix, that of latent diffusion, and that of files with all parts of a pipeline. */
-    private static final List<String> PREFIXES = List.of("", "first_stage_model.", "vae.");
+    /**
+     * What stands before names, in any number and order: latent diffusion's part of a checkpoint,
+     * that of a pipeline, data-parallel training, compiled modules, and modules around it.
+     */
+    private static final List<String> WORDS =
+            List.of(
+                    "first_stage_model.",
+                    "vae.",
+                    "module.",
+                    "_orig_mod.",
+                    "model.",
+                    "autoencoder.");
 
     /** Beside the weights in files of latent diffusion: losses, and averages of all weights. */
     private static final List<String> OTHER_PARTS = List.of("loss.", "model_ema.");
@@ -30,7 +41,7 @@ record Layout(KeyFamily family, String prefix) {
         Layout best = new Layout(KeyFamily.DIFFUSERS, "");
         long most = 0;
         String alike = "";
-        for (String prefix : PREFIXES) {
+        for (String prefix : prefixes(found)) {
             for (KeyFamily family : KeyFamily.values()) {
                 Layout layout = new Layout(family, prefix);
                 long count = layout.count(found, weights, levels);
@@ -49,6 +60,28 @@ record Layout(KeyFamily family, String prefix) {
                     "weights must have one prefix, got '" + best.prefix + "' and '" + alike + "'");
         }
         return best;
+    }
+
+    /** The beginnings of names that consist of known words, the empty one first. */
+    private static Set<String> prefixes(Set<String> names) {
+        Set<String> prefixes = new TreeSet<>(Set.of(""));
+        for (String name : names) {
+            int end = 0;
+            for (int length = word(name, end); length > 0; length = word(name, end)) {
+                end += length;
+                prefixes.add(name.substring(0, end));
+            }
+        }
+        return prefixes;
+    }
+
+    /** The length of the known word at a place of a name, or 0. */
+    private static int word(String name, int start) {
+        return WORDS.stream()
+                .filter(word -> name.startsWith(word, start))
+                .mapToInt(String::length)
+                .findFirst()
+                .orElse(0);
     }
 
     private long count(Set<String> found, Collection<String> weights, int levels) {

@@ -5,11 +5,11 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import dev.penumbra.safetensors.SafetensorsException;
-import dev.penumbra.safetensors.SafetensorsFile;
 import dev.penumbra.safetensors.SafetensorsWriter;
 import dev.penumbra.safetensors.TensorMismatchException;
 import dev.penumbra.safetensors.TypeConversion;
 import dev.penumbra.vae.AutoencoderKL;
+import dev.penumbra.vae.AutoencoderKLConfig;
 import dev.penumbra.vae.LatentScale;
 import dev.penumbra.vae.ParameterNames;
 import java.io.IOException;
@@ -23,10 +23,15 @@ import java.util.Optional;
  * A safetensors file with the weights of an {@link AutoencoderKL}, under the names of diffusers or
  * of latent diffusion.
  *
- * <p>Files are read whose names have no prefix, that of a full checkpoint of latent diffusion,
- * {@code first_stage_model.}, or {@code vae.}. Tensors without the prefix, losses ({@code loss.})
- * and averages ({@code model_ema.}) belong to something else and are not read. The layers of
- * self-attention may be matrices or convolutions in any of them.
+ * <p>Files are read whose names have no prefix, or one of these in any number and order: that of a
+ * full checkpoint of latent diffusion, {@code first_stage_model.}, and {@code vae.}, {@code
+ * module.}, {@code _orig_mod.}, {@code model.} and {@code autoencoder.}. Tensors without the
+ * prefix, losses ({@code loss.}) and averages ({@code model_ema.}) belong to something else and are
+ * not read. The layers of self-attention may be matrices or convolutions in any of them.
+ *
+ * <p>Weights do not tell the groups of the normalisations. Where diffusers' {@code config.json}
+ * lies beside a file, it must say what the model's configuration does. {@link VaeFolder} makes the
+ * model from it.
  */
 public final class VaeWeightsFile {
 
@@ -40,33 +45,46 @@ public final class VaeWeightsFile {
      * @param model the model, with initialised weights
      * @param conversion which types are converted to those of the model's weights
      * @return what was found
-     * @throws TensorMismatchException if the file does not have exactly the model's weights; the
-     *     message lists all differences
+     * @throws TensorMismatchException if the file does not have exactly the model's weights
+     * @throws PretrainedException if the configuration beside the file is not the model's
      * @throws IOException if the file cannot be read
      * @throws IllegalStateException if the model has no weights yet
      */
     public static LoadedWeights load(Path path, AutoencoderKL model, TypeConversion conversion)
             throws IOException {
-        Map<String, NDArray> weights = weights(model);
-        try (SafetensorsFile file = SafetensorsFile.open(path)) {
-            int levels = model.config().levels();
-            Layout layout = Layout.of(path, file.tensors().keySet(), weights.keySet(), levels);
-            Map<String, NDArray> named = new LinkedHashMap<>();
-            weights.forEach((name, array) -> named.put(layout.nameOf(name, levels), array));
-            WeightsReader reader = new WeightsReader(file, layout, conversion);
-            Optional<LatentScale> scale = scale(file, model);
-            reader.read(named);
+        weights(model);
+        ConfigBeside.require(path, model.config());
+        try (WeightFiles files = WeightFiles.open(path)) {
+            Optional<LatentScale> scale = scale(files, model.config());
+            LoadedWeights loaded = read(files, model, conversion, scale);
             scale.ifPresent(model::setLatentScale);
-            return new LoadedWeights(layout.family(), layout.prefix(), reader.unread(), scale);
+            return loaded;
         }
     }
 
+    /** Reads the weights of files into a model; all of them change or none. */
+    static LoadedWeights read(
+            WeightFiles files,
+            AutoencoderKL model,
+            TypeConversion conversion,
+            Optional<LatentScale> scale)
+            throws IOException {
+        Map<String, NDArray> weights = weights(model);
+        int levels = model.config().levels();
+        Layout layout = Layout.of(files.path(), files.tensors().keySet(), weights.keySet(), levels);
+        Map<String, NDArray> named = new LinkedHashMap<>();
+        weights.forEach((name, array) -> named.put(layout.nameOf(name, levels), array));
+        WeightsReader reader = new WeightsReader(files, layout, conversion);
+        reader.read(named);
+        return new LoadedWeights(layout.family(), layout.prefix(), reader.unread(), scale);
+    }
+
     /** The normalisation of the latents in a file, after a check that the model can take it. */
-    private static Optional<LatentScale> scale(SafetensorsFile file, AutoencoderKL model)
+    static Optional<LatentScale> scale(WeightFiles file, AutoencoderKLConfig config)
             throws SafetensorsException {
         try {
             Optional<LatentScale> scale = LatentScale.ofMetadata(file.metadata());
-            scale.ifPresent(found -> found.requireFor(model.config().latentChannels()));
+            scale.ifPresent(found -> found.requireFor(config.latentChannels()));
             return scale;
         } catch (IllegalArgumentException e) {
             throw new SafetensorsException(file.path(), "metadata: " + e.getMessage(), e);

@@ -6,7 +6,6 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import dev.penumbra.internal.operator.ForeachOps;
 import dev.penumbra.internal.operator.TensorList;
-import dev.penumbra.safetensors.SafetensorsFile;
 import dev.penumbra.safetensors.TensorInfo;
 import dev.penumbra.safetensors.TensorMatch;
 import dev.penumbra.safetensors.TensorSpec;
@@ -21,11 +20,11 @@ import java.util.Objects;
 /** Reads the tensors of a file into weights, after comparing all of them. */
 final class WeightsReader {
 
-    private final SafetensorsFile file;
+    private final WeightFiles file;
     private final Layout layout;
     private final TypeConversion conversion;
 
-    WeightsReader(SafetensorsFile file, Layout layout, TypeConversion conversion) {
+    WeightsReader(WeightFiles file, Layout layout, TypeConversion conversion) {
         this.file = file;
         this.layout = layout;
         this.conversion = Objects.requireNonNull(conversion, "conversion");
@@ -56,13 +55,22 @@ final class WeightsReader {
     private NDArray read(NDManager scope, String name, NDArray weight) throws IOException {
         Shape inFile = Objects.requireNonNull(file.tensors().get(name)).shape();
         NDArray values = scope.create(inFile, weight.getDataType(), weight.getDevice());
-        conversion.readInto(file, name, values);
+        file.readInto(name, values, conversion);
         return values.reshape(weight.getShape());
     }
 
     private TensorMatch match(Map<String, NDArray> weights) {
         Map<String, TensorSpec> expected = new LinkedHashMap<>();
         weights.forEach((name, array) -> expected.put(name, TensorSpec.of(array)));
+        return match(file, layout, expected, conversion);
+    }
+
+    /** Compares what is expected under the names of a layout with the autoencoder in a file. */
+    static TensorMatch match(
+            WeightFiles file,
+            Layout layout,
+            Map<String, TensorSpec> expected,
+            TypeConversion conversion) {
         Map<String, TensorSpec> found = new LinkedHashMap<>();
         for (TensorInfo tensor : file.tensors().values()) {
             if (!layout.isElsewhere(tensor.name())) {

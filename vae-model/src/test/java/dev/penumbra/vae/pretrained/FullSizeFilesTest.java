@@ -75,5 +75,7 @@ final class FullSizeFilesTest {
             assertEquals(83_819_683 * 2, payload);
             assertEquals(167_666_902, 8 + (wide.length() + 7) / 8 * 8 + payload);
         }
+        AutoencoderKL single = VaeFolder.load(path, manager, DataType.FLOAT16);
+        assertEquals(AutoencoderKLConfig.flux(), single.config());
     }
 }

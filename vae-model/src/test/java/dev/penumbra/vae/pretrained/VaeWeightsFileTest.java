@@ -320,7 +320,7 @@ final class VaeWeightsFileTest {
         Map<String, NDArray> weights = VaeWeightsFile.weights(model);
         Layout layout = new Layout(KeyFamily.DIFFUSERS, "");
         int arrays = manager.getManagedArrays().size();
-        try (SafetensorsFile file = SafetensorsFile.open(path)) {
+        try (WeightFiles file = WeightFiles.open(path)) {
             try (FileChannel channel = FileChannel.open(path, StandardOpenOption.WRITE)) {
                 channel.truncate(channel.size() - 100);
             }
