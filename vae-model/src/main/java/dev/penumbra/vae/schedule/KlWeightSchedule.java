@@ -7,7 +7,7 @@ package dev.penumbra.vae.schedule;
  * <p>A schedule is immutable and keeps no count: the same step has the same weight whenever it is
  * asked for, so an interrupted run that knows its step needs nothing else.
  */
-public sealed interface KlWeightSchedule permits KlAnnealing, KlRamp, PeerSchedule {
+public sealed interface KlWeightSchedule permits KlAnnealing, KlRamp, LibrarySchedules.Formula {
 
     /**
      * Returns the weight of the KL term in the loss of a step.
