@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.vae.diagnostic;
 
+import dev.penumbra.vae.diagnostic.EpochReport.Losses;
+import dev.penumbra.vae.diagnostic.EpochReport.Posteriors;
+import dev.penumbra.vae.diagnostic.EpochReport.Spikes;
+
 /** What is gathered over an epoch. */
 record EpochStatistics(int epoch, LossStatistics losses, PosteriorStatistics posterior) {
 
@@ -9,9 +13,9 @@ record EpochStatistics(int epoch, LossStatistics losses, PosteriorStatistics pos
     }
 
     EpochReport report(WarningLimits limits) {
-        LossReport parts = losses.losses();
-        SpikeReport spikes = losses.spikes();
-        PosteriorReport posteriors = posterior.report(limits.activeVariance());
+        Losses parts = losses.losses();
+        Spikes spikes = losses.spikes();
+        Posteriors posteriors = posterior.report(limits.activeVariance());
         return new EpochReport(
                 epoch, parts, posteriors, spikes, Warnings.of(limits, parts, posteriors, spikes));
     }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.vae.diagnostic;
 
+import dev.penumbra.vae.diagnostic.EpochReport.Losses;
+import dev.penumbra.vae.diagnostic.EpochReport.Spikes;
+
 /** The parts of the loss and the spikes over an epoch. */
 final class LossStatistics {
 
@@ -32,13 +35,14 @@ final class LossStatistics {
         }
     }
 
-    LossReport losses() {
-        double finite = Math.max(1, steps - nonFinite);
-        return new LossReport((long) steps, (long) nonFinite, reconstruction / finite, kl / finite);
+    Losses losses() {
+        // 0 / 0 is NaN, which is the mean of nothing but what was not finite.
+        double finite = steps == 0 ? 1 : steps - nonFinite;
+        return new Losses((long) steps, (long) nonFinite, reconstruction / finite, kl / finite);
     }
 
-    SpikeReport spikes() {
-        return new SpikeReport((long) spikes, (long) spikeStep, spikeKl, spikeExcess);
+    Spikes spikes() {
+        return new Spikes((long) spikes, (long) spikeStep, spikeKl, spikeExcess);
     }
 
     void write(DoubleWriter out) {

@@ -8,9 +8,12 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.loss.Loss;
+import dev.penumbra.internal.GradientRecording;
 import dev.penumbra.vae.DiagonalGaussian;
 import dev.penumbra.vae.schedule.KlAnnealing;
 import dev.penumbra.vae.schedule.KlWeightSchedule;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -43,6 +46,7 @@ public final class VaeLoss extends Loss {
     private final StepCounter steps;
     private final @Nullable LongSupplier ownSteps;
     private final boolean moving;
+    private final List<LossObserver> observers = new CopyOnWriteArrayList<>();
     private volatile @Nullable VaeLossValues latest;
     private boolean accumulating;
 
@@ -176,6 +180,7 @@ public final class VaeLoss extends Loss {
             if (!accumulating) {
                 double[] numbers = numbers(loss, parts.reconstruction(), parts.kl());
                 record(parts.values(numbers[0], numbers[1], numbers[2]));
+                tell(predictions.get(1));
             }
             loss.attach(owner);
             return loss;
@@ -226,6 +231,32 @@ public final class VaeLoss extends Loss {
         NDArray cost = config.kl().value(posterior, step, weight);
         NDArray diverged = Differentiable.times(cost, reduction.kl().factor(latents, shape));
         return new Parts(step, reconstructed, diverged, weight, beta);
+    }
+
+    /**
+     * Adds an observer of the evaluations for gradients, unless it has been added already.
+     *
+     * @param observer the observer, compared by identity
+     */
+    public void addObserver(LossObserver observer) {
+        removeObserver(observer);
+        observers.add(observer);
+    }
+
+    /**
+     * Removes an observer, if it is there.
+     *
+     * @param observer the observer
+     */
+    public void removeObserver(LossObserver observer) {
+        observers.removeIf(each -> each == observer);
+    }
+
+    /** Evaluations outside of a gradient collector are no part of a step. */
+    private void tell(NDArray moments) {
+        if (GradientRecording.isOn()) {
+            observers.forEach(observer -> observer.onEvaluation(moments));
+        }
     }
 
     void record(VaeLossValues values) {
