@@ -8,6 +8,9 @@ import dev.penumbra.vae.diagnostic.EpochReport.Spikes;
 /** What is gathered over an epoch. */
 record EpochStatistics(int epoch, LossStatistics losses, PosteriorStatistics posterior) {
 
+    /** An untrained encoder has nearly the same posterior for all samples, which says nothing. */
+    private static final double BEGUN = 32;
+
     static EpochStatistics begin(int epoch) {
         return new EpochStatistics(epoch, new LossStatistics(), new PosteriorStatistics());
     }
@@ -16,8 +19,13 @@ record EpochStatistics(int epoch, LossStatistics losses, PosteriorStatistics pos
         Losses parts = losses.losses();
         Spikes spikes = losses.spikes();
         Posteriors posteriors = posterior.report(limits.activeVariance());
+        boolean begun = losses.trained() >= BEGUN;
         return new EpochReport(
-                epoch, parts, posteriors, spikes, Warnings.of(limits, parts, posteriors, spikes));
+                epoch,
+                parts,
+                posteriors,
+                spikes,
+                Warnings.of(limits, parts, posteriors, spikes, begun));
     }
 
     void write(DoubleWriter out) {

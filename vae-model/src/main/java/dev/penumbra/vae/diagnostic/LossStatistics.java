@@ -15,15 +15,28 @@ final class LossStatistics {
     private double spikeStep;
     private double spikeKl;
     private double spikeExcess;
+    private double trained;
 
-    void add(StepLosses losses) {
+    /**
+     * Adds a step.
+     *
+     * @param losses the parts of the loss
+     * @param training the steps that the weights have been trained for; infinite if they stand
+     */
+    void add(StepLosses losses, double training) {
         steps++;
+        trained = training;
         if (Double.isFinite(losses.reconstruction()) && Double.isFinite(losses.kl())) {
             reconstruction += losses.reconstruction();
             kl += losses.kl();
         } else {
             nonFinite++;
         }
+    }
+
+    /** The steps that the weights had been trained for at the latest step. */
+    double trained() {
+        return trained;
     }
 
     void addSpike(long step, double divergence, double excess) {
@@ -47,7 +60,7 @@ final class LossStatistics {
 
     void write(DoubleWriter out) {
         out.put(steps).put(nonFinite).put(reconstruction).put(kl);
-        out.put(spikes).put(spikeStep).put(spikeKl).put(spikeExcess);
+        out.put(spikes).put(spikeStep).put(spikeKl).put(spikeExcess).put(trained);
     }
 
     static LossStatistics read(DoubleReader in) {
@@ -60,6 +73,7 @@ final class LossStatistics {
         statistics.spikeStep = in.next();
         statistics.spikeKl = in.next();
         statistics.spikeExcess = in.next();
+        statistics.trained = in.next();
         return statistics;
     }
 }

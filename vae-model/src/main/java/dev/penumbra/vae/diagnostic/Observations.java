@@ -40,8 +40,13 @@ final class Observations {
         return pending.batches == 0;
     }
 
-    /** Ends the step of the batches that have come. */
-    void endStep(long step) {
+    /**
+     * Ends the step of the batches that have come.
+     *
+     * @param step the step
+     * @param trained the steps that the weights have been trained for; infinite if they stand
+     */
+    void endStep(long step, double trained) {
         StepLosses losses = pending.losses();
         List<Double> channels = pending.channels();
         double kl = Double.NaN;
@@ -52,7 +57,7 @@ final class Observations {
                 running.losses().addSpike(step, kl, excess);
             }
         }
-        running.losses().add(losses);
+        running.losses().add(losses, trained);
         remember(new Step(step, losses, kl, channels));
         pending = new Pending();
     }

@@ -45,6 +45,10 @@ import java.util.function.Supplier;
  * the batches of a data set to the {@link #observe} of an instance that listens to no trainer.
  * Validation is not observed. One device only.
  *
+ * <p>An encoder that has hardly been trained has nearly the same posterior for all samples: that
+ * channels are inactive or collapsed is told of epochs that end with the 32nd step of a trainer or
+ * later.
+ *
  * <p>The moments are moved to the host once per batch and never kept. Memory is that of a few
  * latents and of the steps in the history, however long the training. An interrupted and resumed
  * training has the same reports as an uninterrupted one, bit for bit.
@@ -97,7 +101,7 @@ public final class VaeDiagnostics extends TrainingListenerAdapter implements Sta
                             + " are handed over");
         }
         seen.addBatch(step, PosteriorBatch.of(moments, clamp), losses);
-        seen.endStep(step);
+        seen.endStep(step, Double.POSITIVE_INFINITY);
     }
 
     /**
@@ -193,7 +197,8 @@ public final class VaeDiagnostics extends TrainingListenerAdapter implements Sta
 
         @Override
         public void afterStep(Trainer trainer) {
-            seen.endStep(++step);
+            step++;
+            seen.endStep(step, (double) step);
             alreadyRead = false;
         }
     }

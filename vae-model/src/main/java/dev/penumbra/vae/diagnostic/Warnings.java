@@ -24,12 +24,24 @@ final class Warnings {
         this.limits = limits;
     }
 
+    /**
+     * Finds what is wrong.
+     *
+     * @param begun whether the weights have been trained enough to speak of channels that do
+     *     nothing
+     */
     static List<Warning> of(
-            WarningLimits limits, Losses losses, Posteriors posterior, Spikes spikes) {
+            WarningLimits limits,
+            Losses losses,
+            Posteriors posterior,
+            Spikes spikes,
+            boolean begun) {
         Warnings warnings = new Warnings(limits);
         warnings.nonFinite(losses, posterior);
         warnings.spikes(spikes);
-        warnings.activity(posterior);
+        if (begun) {
+            warnings.activity(posterior);
+        }
         for (int c = 0; c < posterior.channels().size(); c++) {
             Channel channel = posterior.channels().get(c);
             warnings.scale(c, channel.aggregated());

@@ -48,7 +48,7 @@ final class WarningsTest {
     }
 
     private static void assertWarnings(Posteriors posterior, Warning... expected) {
-        assertEquals(List.of(expected), Warnings.of(LIMITS, LOSSES, posterior, CALM));
+        assertEquals(List.of(expected), Warnings.of(LIMITS, LOSSES, posterior, CALM, true));
     }
 
     @Test
@@ -102,6 +102,13 @@ final class WarningsTest {
                                 + " nats of KL while its posterior means vary by 0.004000 over the"
                                 + " data (at most 0.01000); train on, and if it stays so lower the"
                                 + " KL weight or use fewer channels"));
+    }
+
+    @Test
+    void channelsOfAnUntrainedEncoder_areNotReported() {
+        Posteriors collapsed = posterior(8, channel(0.01, 0, 0, 1), channel(2, 0.004, 0.7, 1));
+        assertEquals(List.of(), Warnings.of(LIMITS, LOSSES, collapsed, CALM, false));
+        assertEquals(2, Warnings.of(LIMITS, LOSSES, collapsed, CALM, true).size());
     }
 
     /** The variance of one sample is unknown. */
@@ -165,7 +172,11 @@ final class WarningsTest {
         assertEquals(
                 List.of(expected),
                 Warnings.of(
-                        LIMITS, LOSSES, posterior(8, HEALTHY), new Spikes(3, 120, 812.5, 41.2)));
+                        LIMITS,
+                        LOSSES,
+                        posterior(8, HEALTHY),
+                        new Spikes(3, 120, 812.5, 41.2),
+                        true));
     }
 
     @Test
@@ -177,13 +188,14 @@ final class WarningsTest {
                         ALL_CHANNELS,
                         "the loss was not finite in 2 of 10 steps and the moments in 1; lower the"
                                 + " learning rate, clip the gradients or compute in float32");
-        assertEquals(List.of(expected), Warnings.of(LIMITS, new Losses(10, 2, 1, 2), lost, CALM));
+        assertEquals(
+                List.of(expected), Warnings.of(LIMITS, new Losses(10, 2, 1, 2), lost, CALM, true));
         assertEquals(
                 expected.message().replace("in 2 of", "in 0 of"),
-                Warnings.of(LIMITS, LOSSES, lost, CALM).get(0).message());
+                Warnings.of(LIMITS, LOSSES, lost, CALM, true).get(0).message());
         assertEquals(
                 expected.message().replace("moments in 1", "moments in 0"),
-                Warnings.of(LIMITS, new Losses(10, 2, 1, 2), posterior(8, HEALTHY), CALM)
+                Warnings.of(LIMITS, new Losses(10, 2, 1, 2), posterior(8, HEALTHY), CALM, true)
                         .get(0)
                         .message());
     }
