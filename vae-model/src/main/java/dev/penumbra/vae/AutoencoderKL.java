@@ -197,17 +197,55 @@ public final class AutoencoderKL extends AbstractBlock implements VariationalBlo
     }
 
     /**
-     * The images of normalised latents.
+     * The images of normalised latents, of the whole size that the latents cover. For images that
+     * were padded before they were encoded it would be greater than theirs, so a model that pads is
+     * asked with their size: {@link #decodeScaled(ParameterStore, NDArray, long, long, boolean)}.
      *
      * @param store where the weights come from
      * @param latents the normalised latents; (N, Z, h, w)
      * @param training whether the weights are asked for with gradients
      * @return the images; (N, C, H, W), where H and W are h and w times the scale
-     * @throws IllegalStateException if the normalisation is not known
+     * @throws IllegalStateException if the normalisation is not known, or if the model pads
      */
     public NDArray decodeScaled(ParameterStore store, NDArray latents, boolean training) {
+        config.requireKnownSize();
+        return decodeWhole(store, latents, training);
+    }
+
+    private NDArray decodeWhole(ParameterStore store, NDArray latents, boolean training) {
         try (NDArray denormalised = requireLatentScale().denormalise(latents)) {
             return decode(store, denormalised, training);
+        }
+    }
+
+    /**
+     * The images of normalised latents in the size of the images that were encoded, as the forward
+     * pass returns them: what was padded at the bottom and the right is cut off.
+     *
+     * @param store where the weights come from
+     * @param latents the normalised latents; (N, Z, h, w)
+     * @param height the height H of the images that were encoded
+     * @param width the width W of the images that were encoded
+     * @param training whether the weights are asked for with gradients
+     * @return the images; (N, C, H, W)
+     * @throws IllegalArgumentException if images of this size have other latents
+     * @throws IllegalStateException if the normalisation is not known
+     */
+    public NDArray decodeScaled(
+            ParameterStore store, NDArray latents, long height, long width, boolean training) {
+        requireLatentScale();
+        config.requireLatents(latents.getShape(), height, width);
+        return cut(decodeWhole(store, latents, training), height, width);
+    }
+
+    /** The upper left part of images, which are closed if it is not all of them. */
+    private static NDArray cut(NDArray images, long height, long width) {
+        Shape shape = images.getShape();
+        if (shape.get(2) == height && shape.get(3) == width) {
+            return images;
+        }
+        try (images) {
+            return images.get(new NDIndex(":, :, :{}, :{}", height, width));
         }
     }
 
@@ -234,14 +272,7 @@ public final class AutoencoderKL extends AbstractBlock implements VariationalBlo
         // The posterior of half precision is single; the decoder reads what its weights are.
         NDArray read = latents.toType(moments.getDataType(), false);
         NDArray decoded = decode(store, read, training);
-        if (decoded.getShape().get(2) == shape.get(2)
-                && decoded.getShape().get(3) == shape.get(3)) {
-            return new NDList(decoded, posterior.moments());
-        }
-        try (decoded) {
-            NDIndex size = new NDIndex(":, :, :{}, :{}", shape.get(2), shape.get(3));
-            return new NDList(decoded.get(size), posterior.moments());
-        }
+        return new NDList(cut(decoded, shape.get(2), shape.get(3)), posterior.moments());
     }
 
     @Override

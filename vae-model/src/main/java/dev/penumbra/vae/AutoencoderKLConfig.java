@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.vae;
 
+import ai.djl.ndarray.types.Shape;
 import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
@@ -363,6 +364,61 @@ public record AutoencoderKLConfig(
      */
     public int scale() {
         return 1 << (levels() - 1);
+    }
+
+    /**
+     * Refuses to decode latents without the size of their images where images may have been padded:
+     * latents do not tell it.
+     *
+     * @throws IllegalStateException if odd sizes are padded
+     */
+    public void requireKnownSize() {
+        if (oddSizes == OddSizes.PAD) {
+            throw new IllegalStateException(
+                    "height and width of the images must be given to decodeScaled where odd sizes"
+                            + " are padded");
+        }
+    }
+
+    /**
+     * Requires that images of a size have latents of a shape.
+     *
+     * @param latents the shape of the latents; (N, Z, h, w)
+     * @param height the height H of the images
+     * @param width the width W of the images
+     * @throws IllegalArgumentException if images of this size have other latents or are refused
+     */
+    public void requireLatents(Shape latents, long height, long width) {
+        boolean whole = height % scale() == 0 && width % scale() == 0;
+        if (height < 1 || width < 1 || (!whole && oddSizes == OddSizes.REJECT)) {
+            throw new IllegalArgumentException(
+                    "height and width must be positive multiples of "
+                            + scale()
+                            + ", got "
+                            + height
+                            + " and "
+                            + width);
+        }
+        long h = (height - 1) / scale() + 1;
+        long w = (width - 1) / scale() + 1;
+        if (latents.dimension() != 4
+                || latents.get(1) != latentChannels
+                || latents.get(2) != h
+                || latents.get(3) != w) {
+            throw new IllegalArgumentException(
+                    "latents of images of "
+                            + height
+                            + " x "
+                            + width
+                            + " must have shape (N, "
+                            + latentChannels
+                            + ", "
+                            + h
+                            + ", "
+                            + w
+                            + "), got "
+                            + latents);
+        }
     }
 
     int channelsOf(int level) {

@@ -155,6 +155,33 @@ final class LatentScaleTest {
         assertEquals(type, model.decodeScaled(store, latents, false).getDataType());
     }
 
+    /** Padded images come back in their own size, as the forward pass returns them. */
+    @Test
+    void paddedImages_areDecodedInTheirSize() {
+        AutoencoderKL model = new AutoencoderKL(SMALL.withOddSizes(OddSizes.PAD));
+        model.initialize(manager, DataType.FLOAT32, new Shape(1, 1, 5, 7));
+        model.setLatentScale(LatentScale.of(0, 1));
+        NDArray images = manager.randomUniform(-1, 1, new Shape(2, 1, 5, 7));
+        NDArray latents = model.encodeScaled(store, images, false);
+        NDArray whole = model.decodeScaled(store, latents, false);
+        assertEquals(new Shape(2, 1, 6, 8), whole.getShape());
+        NDArray decoded = model.decodeScaled(store, latents, 5, 7, false);
+        assertEquals(model.forward(store, new NDList(images), false).get(0), decoded);
+        assertEquals(whole.get(":, :, :5, :7"), decoded);
+        assertEquals(whole, model.decodeScaled(store, latents, 6, 8, false));
+        assertRejected(
+                "latents of images of 4 x 7 must have shape (N, 2, 2, 4), got (2, 2, 3, 4)",
+                () -> model.decodeScaled(store, latents, 4, 7, false));
+        assertRejected(
+                "height and width must be positive multiples of 2, got 0 and 7",
+                () -> model.decodeScaled(store, latents, 0, 7, false));
+        AutoencoderKL strict = small();
+        strict.setLatentScale(LatentScale.of(0, 1));
+        assertRejected(
+                "height and width must be positive multiples of 2, got 5 and 7",
+                () -> strict.decodeScaled(store, latents, 5, 7, false));
+    }
+
     private static byte[] saved(AutoencoderKL model) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         model.saveParameters(new DataOutputStream(bytes));

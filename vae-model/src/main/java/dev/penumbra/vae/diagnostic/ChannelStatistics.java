@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.vae.diagnostic;
 
+import dev.penumbra.vae.diagnostic.EpochReport.Aggregate;
+import dev.penumbra.vae.diagnostic.EpochReport.Saturation;
+
 /** The sums of one channel over an epoch. */
 final class ChannelStatistics {
 
@@ -43,8 +46,8 @@ final class ChannelStatistics {
         return mutualInformation;
     }
 
-    AggregatedPosterior aggregated() {
-        return new AggregatedPosterior(
+    Aggregate aggregated() {
+        return new Aggregate(
                 aggregated.mean(),
                 aggregated.standardDeviation(),
                 aggregated.excessKurtosis(),

@@ -1,36 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.vae.diagnostic;
 
+import ai.djl.nn.Block;
+import ai.djl.util.Pair;
 import dev.penumbra.vae.LogVarClamp;
+import dev.penumbra.vae.VariationalBlock;
+import org.jspecify.annotations.Nullable;
 
-/** A clamp of the log-variance for one number in double precision. */
-record ClampLimits(double min, double max, boolean soft) {
+/**
+ * Where log-variances that a model has limited were at a limit or beyond it.
+ *
+ * @param min the largest value of those at the lower limit
+ * @param max the least value of those at the upper limit
+ * @param hard whether what is beyond lies at the limit
+ */
+record ClampLimits(double min, double max, boolean hard) {
 
+    /** What a soft limit is away from the value that it makes of itself. */
+    private static final double LOG_TWO = Math.log(2);
+
+    /** The limits of a clamp; one of the program's own says nothing of its limits. */
     static ClampLimits of(LogVarClamp clamp) {
-        if (clamp instanceof LogVarClamp.Soft limits) {
+        if (clamp instanceof LogVarClamp.Hard limits) {
             return new ClampLimits(limits.min(), limits.max(), true);
         }
-        LogVarClamp.Hard limits = (LogVarClamp.Hard) clamp;
-        return new ClampLimits(limits.min(), limits.max(), false);
+        if (clamp instanceof LogVarClamp.Soft limits) {
+            return new ClampLimits(limits.min() + LOG_TWO, limits.max() - LOG_TWO, false);
+        }
+        return new ClampLimits(Double.NEGATIVE_INFINITY, Double.POSITIVE_INFINITY, false);
     }
 
-    double apply(double logVar) {
-        if (!soft) {
-            return Math.min(Math.max(logVar, min), max);
+    /** The clamp of the first block that has one, the block itself or one inside. */
+    static @Nullable LogVarClamp find(Block block) {
+        if (block instanceof VariationalBlock variational) {
+            return variational.logVarClamp();
         }
-        double above = min + softplus(logVar - min);
-        return max - softplus(max - above);
+        for (Pair<String, Block> child : block.getChildren()) {
+            LogVarClamp clamp = find(child.getValue());
+            if (clamp != null) {
+                return clamp;
+            }
+        }
+        return null;
+    }
+
+    /** The value itself; rounding may have put a hard limit a little beyond. */
+    double apply(double logVar) {
+        return hard ? Math.min(Math.max(logVar, min), max) : logVar;
     }
 
     boolean atMin(double logVar) {
-        return logVar <= min;
+        return logVar <= Math.max(min, (float) min);
     }
 
     boolean atMax(double logVar) {
-        return logVar >= max;
-    }
-
-    private static double softplus(double x) {
-        return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+        return logVar >= Math.min(max, (float) max);
     }
 }

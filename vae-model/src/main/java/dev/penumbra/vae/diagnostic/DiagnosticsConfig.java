@@ -7,7 +7,8 @@ import java.util.Objects;
 /**
  * The settings of the diagnostics.
  *
- * @param clamp the limits of the log-variance that the model has
+ * @param clamp the limits of the log-variance of batches that are handed over; those of a training
+ *     have the limits of its model
  * @param limits where the figures of a channel stop being healthy
  * @param spikes when the divergence of a step is a spike
  * @param mutualInformation how often mutual information is estimated
@@ -46,7 +47,7 @@ public record DiagnosticsConfig(
     /**
      * These settings with another clamp.
      *
-     * @param other the limits of the log-variance that the model has
+     * @param other the limits of the log-variance of batches that are handed over
      * @return the settings
      */
     public DiagnosticsConfig withClamp(LogVarClamp other) {

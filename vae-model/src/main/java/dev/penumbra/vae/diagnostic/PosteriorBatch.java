@@ -52,7 +52,7 @@ final class PosteriorBatch {
     /**
      * Reads the moments of a batch, with one transfer from the device.
      *
-     * @param moments the means and the log-variances before the clamp; (N, 2Z, ...)
+     * @param moments the means and the log-variances that the model has limited; (N, 2Z, ...)
      */
     static PosteriorBatch of(NDArray moments, ClampLimits clamp) {
         Shape shape = moments.getShape();

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.vae.diagnostic;
 
+import dev.penumbra.vae.diagnostic.EpochReport.Activity;
+import dev.penumbra.vae.diagnostic.EpochReport.Channel;
+import dev.penumbra.vae.diagnostic.EpochReport.MutualInformation;
+import dev.penumbra.vae.diagnostic.EpochReport.Posteriors;
 import java.util.ArrayList;
 import java.util.List;
 
 /** The sums over the posteriors of an epoch, whose memory is that of a latent. */
 final class PosteriorStatistics {
+
+    /** So many times the limit is no accident of few samples, also where many places are asked. */
+    private static final double CLEAR = 10;
 
     private final List<ChannelStatistics> channels = new ArrayList<>();
     private ElementMeans means = new ElementMeans(0);
@@ -69,26 +76,34 @@ final class PosteriorStatistics {
         return channels.isEmpty() ? 0 : means.elements() / channels.size();
     }
 
-    PosteriorReport report(double activeVariance) {
+    Posteriors report(double activeVariance) {
         long samples = means.samples();
-        List<ChannelReport> reports = new ArrayList<>();
-        double kl = 0;
+        List<Channel> reports = new ArrayList<>();
+        double kl = onlyNonFinite() ? Double.NaN : 0;
         for (int c = 0; c < channels.size(); c++) {
             ChannelStatistics channel = channels.get(c);
             double mean = channel.kl() / samples;
             kl += mean;
             reports.add(
-                    new ChannelReport(
+                    new Channel(
                             mean,
                             channel.mutualInformation() / Math.max(1, estimates),
                             activity(c, activeVariance),
                             channel.aggregated(),
                             channel.saturation()));
         }
-        return new PosteriorReport(samples, (long) nonFiniteBatches, kl, information(), reports);
+        return new Posteriors(samples, (long) nonFiniteBatches, kl, information(), reports);
+    }
+
+    /** Whether there were batches and none of them was finite. */
+    private boolean onlyNonFinite() {
+        return batches == 0 && nonFiniteBatches > 0;
     }
 
     private MutualInformation information() {
+        if (onlyNonFinite()) {
+            return new MutualInformation(Double.NaN, Double.NaN, Double.NaN, 0);
+        }
         double count = Math.max(1, estimates);
         return new MutualInformation(
                 mutualInformation / count, bound / count, estimatedKl / count, (long) estimates);
@@ -97,13 +112,17 @@ final class PosteriorStatistics {
     private Activity activity(int channel, double limit) {
         int places = places();
         double sum = 0;
+        double largest = 0;
         int active = 0;
         for (int i = channel * places; i < (channel + 1) * places; i++) {
-            sum += means.variance(i);
-            active += means.variance(i) > limit ? 1 : 0;
+            double variance = means.variance(i);
+            sum += variance;
+            largest = Math.max(largest, variance);
+            active += variance > limit ? 1 : 0;
         }
-        double variance = sum / places;
-        return new Activity(variance, variance > limit, active, places);
+        double mean = sum / places;
+        boolean tells = mean > limit || largest > CLEAR * limit;
+        return new Activity(mean, tells, active, places);
     }
 
     void write(DoubleWriter out) {

@@ -9,6 +9,11 @@ import dev.penumbra.state.SavedState;
 import dev.penumbra.state.State;
 import dev.penumbra.state.StateCheck;
 import dev.penumbra.state.Stateful;
+import dev.penumbra.training.OptimizerSteps;
+import dev.penumbra.training.StepObserver;
+import dev.penumbra.vae.LogVarClamp;
+import dev.penumbra.vae.loss.LossObserver;
+import dev.penumbra.vae.loss.VaeLoss;
 import java.nio.BufferUnderflowException;
 import java.util.List;
 import java.util.Map;
@@ -23,15 +28,27 @@ import java.util.function.Supplier;
  * VaeDiagnostics diagnostics = new VaeDiagnostics(config, () -> latestLosses());
  * trainingConfig.addTrainingListeners(diagnostics);
  * for each epoch
- *     for each batch    -> onTrainingBatch     observe(step, moments, losses)
- *                       -> onEpoch             endEpoch()
+ *     for each batch
+ *         forward, loss, backward   -> the moments and the parts of the loss are read
+ *         trainer.step()            -> the step is counted
+ *                                   -> onEpoch, or endEpoch() in a loop of one's own
  *     diagnostics.report().finished().warnings()
  * }</pre>
  *
- * <p>The model must return the reconstruction and the moments, as {@link
- * dev.penumbra.vae.AutoencoderKL} does. Every batch counts as a step. Weights move during an epoch,
- * so that its figures are of many models; for those of one, hand the batches of a data set to the
- * {@link #observe} of an instance of its own. Validation batches are not observed. One device only.
+ * <p>Moments are read where the trainer's loss is a {@link VaeLoss}, from each of its evaluations
+ * for gradients, whatever loop evaluates it; otherwise from the batches that are reported to
+ * listeners, as EasyTrain does, whose predictions must be the reconstruction and the moments, as
+ * those of {@link dev.penumbra.vae.AutoencoderKL} are. Steps are those of {@link OptimizerSteps}: a
+ * step whose gradients come from several batches counts once, with all of its batches. A step of
+ * which no batch was seen is refused.
+ *
+ * <p>Weights move during an epoch, so that its figures are of many models; for those of one, hand
+ * the batches of a data set to the {@link #observe} of an instance that listens to no trainer.
+ * Validation is not observed. One device only.
+ *
+ * <p>An encoder that has hardly been trained has nearly the same posterior for all samples: that
+ * channels are inactive or collapsed is told of epochs that end with the 32nd step of a trainer or
+ * later.
  *
  * <p>The moments are moved to the host once per batch and never kept. Memory is that of a few
  * latents and of the steps in the history, however long the training. An interrupted and resumed
@@ -45,16 +62,22 @@ public final class VaeDiagnostics extends TrainingListenerAdapter implements Sta
 
     private final DiagnosticsConfig config;
     private final Supplier<StepLosses> losses;
-    private final ClampLimits clamp;
+    private ClampLimits clamp;
+    private final StepObserver steps = new Steps();
+    private final LossObserver evaluations = this::evaluated;
     private Observations seen;
     private long step;
+    private boolean listening;
+
+    /** Whether the batch that is reported next has been read when its loss was evaluated. */
+    private boolean alreadyRead;
 
     /**
      * Creates diagnostics that have seen nothing.
      *
      * @param config the settings
-     * @param losses gives the parts of the loss of the batch that DJL reports; unused if every
-     *     batch is handed to {@link #observe}
+     * @param losses gives the parts of the loss of the latest batch; unused if every batch is
+     *     handed to {@link #observe}
      */
     public VaeDiagnostics(DiagnosticsConfig config, Supplier<StepLosses> losses) {
         this.config = Objects.requireNonNull(config, "config");
@@ -64,15 +87,23 @@ public final class VaeDiagnostics extends TrainingListenerAdapter implements Sta
     }
 
     /**
-     * Takes one step.
+     * Takes one batch as a step.
      *
      * @param step the step, at least 0
-     * @param moments the means and the log-variances before the clamp; (N, 2Z, ...)
+     * @param moments the means and the log-variances that the model has limited, as it returns
+     *     them; (N, 2Z, ...)
      * @param losses the parts of the loss
+     * @throws IllegalStateException if this instance listens to a trainer, whose steps it counts
      */
     public void observe(long step, NDArray moments, StepLosses losses) {
         Arguments.requireAtLeast("step", 0, step);
-        seen.add(step, PosteriorBatch.of(moments, clamp), losses);
+        if (listening) {
+            throw new IllegalStateException(
+                    "The diagnostics count the steps of a trainer: make others for batches that"
+                            + " are handed over");
+        }
+        seen.addBatch(step, PosteriorBatch.of(moments, clamp), losses);
+        seen.endStep(step, Double.POSITIVE_INFINITY);
     }
 
     /**
@@ -103,10 +134,43 @@ public final class VaeDiagnostics extends TrainingListenerAdapter implements Sta
     }
 
     @Override
-    public void onTrainingBatch(Trainer trainer, BatchData batchData) {
+    public void onTrainingBegin(Trainer trainer) {
         if (trainer.getDevices().length > 1) {
             throw new IllegalStateException(
                     "devices must be one for diagnostics, got " + trainer.getDevices().length);
+        }
+        OptimizerSteps.of(trainer).add(steps);
+        if (trainer.getLoss() instanceof VaeLoss loss) {
+            loss.addObserver(evaluations);
+        }
+        LogVarClamp ofModel = ClampLimits.find(trainer.getModel().getBlock());
+        if (ofModel != null) {
+            clamp = ClampLimits.of(ofModel);
+        }
+        listening = true;
+    }
+
+    @Override
+    public void onTrainingEnd(Trainer trainer) {
+        OptimizerSteps.of(trainer).remove(steps);
+        if (trainer.getLoss() instanceof VaeLoss loss) {
+            loss.removeObserver(evaluations);
+        }
+        listening = false;
+    }
+
+    /** Reads a batch whose loss has been evaluated for gradients. */
+    private void evaluated(NDArray moments) {
+        read(moments);
+        alreadyRead = true;
+    }
+
+    @Override
+    public void onTrainingBatch(Trainer trainer, BatchData batchData) {
+        boolean before = alreadyRead;
+        alreadyRead = false;
+        if (before) {
+            return;
         }
         for (NDList predictions : batchData.getPredictions().values()) {
             if (predictions.size() < 2) {
@@ -115,7 +179,33 @@ public final class VaeDiagnostics extends TrainingListenerAdapter implements Sta
                                 + predictions.size()
                                 + " arrays");
             }
-            observe(++step, predictions.get(1), losses.get());
+            read(predictions.get(1));
+        }
+    }
+
+    private void read(NDArray moments) {
+        seen.addBatch(step + 1, PosteriorBatch.of(moments, clamp), losses.get());
+    }
+
+    /** Counts the steps. */
+    private final class Steps implements StepObserver {
+
+        @Override
+        public void checkStep(Trainer trainer) {
+            if (seen.isBetweenSteps()) {
+                throw new IllegalStateException(
+                        "The diagnostics have seen no batch of step "
+                                + (step + 1)
+                                + ": evaluate the trainer's VaeLoss within its gradient collector,"
+                                + " or report the batch to the listeners as EasyTrain does");
+            }
+        }
+
+        @Override
+        public void afterStep(Trainer trainer) {
+            step++;
+            seen.endStep(step, (double) step);
+            alreadyRead = false;
         }
     }
 

@@ -6,8 +6,9 @@ package dev.penumbra.vae.diagnostic;
  *
  * @param activeVariance the variance of the posterior means over the data above which a unit is
  *     active, finite and above 0
- * @param collapsedKl the divergence of a channel, the sum over its places, up to which it is as
- *     good as 0, in nats, finite and above 0
+ * @param collapsedKl the divergence of a place of a channel, the mean over the places, up to which
+ *     it is as good as 0, in nats, finite and above 0; the limit of a channel is so much for each
+ *     of its places
  * @param explodingScale the root mean square of the posterior means, or of their standard
  *     deviations, above which a channel has left the prior, finite and above 0
  * @param saturatedShare the share of log-variances at a limit of the clamp above which it matters,
@@ -27,9 +28,9 @@ public record WarningLimits(
     }
 
     /**
-     * The limits of the literature where there are any: a variance of 0.01 (Burda et al.) and 0.1
-     * nats per channel (the code of NVAE); a scale of 5, which the latents of Stable Diffusion just
-     * exceed; and a share of 0.01.
+     * The limits of the literature where there are any: a variance of 0.01 (Burda et al.); 0.1 nats
+     * per place, which for a channel of one place is the limit of NVAE's code; a scale of 5, which
+     * the latents of Stable Diffusion just exceed; and a share of 0.01.
      *
      * @return the limits
      */

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.vae.diagnostic;
 
-import static dev.penumbra.vae.diagnostic.Warning.ALL_CHANNELS;
+import static dev.penumbra.vae.diagnostic.EpochReport.Warning.ALL_CHANNELS;
 
+import dev.penumbra.vae.diagnostic.EpochReport.Aggregate;
+import dev.penumbra.vae.diagnostic.EpochReport.Channel;
+import dev.penumbra.vae.diagnostic.EpochReport.Losses;
+import dev.penumbra.vae.diagnostic.EpochReport.Posteriors;
+import dev.penumbra.vae.diagnostic.EpochReport.Saturation;
+import dev.penumbra.vae.diagnostic.EpochReport.Spikes;
+import dev.penumbra.vae.diagnostic.EpochReport.Warning;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -17,17 +24,26 @@ final class Warnings {
         this.limits = limits;
     }
 
+    /**
+     * Finds what is wrong.
+     *
+     * @param begun whether the weights have been trained enough to speak of channels that do
+     *     nothing
+     */
     static List<Warning> of(
             WarningLimits limits,
-            LossReport losses,
-            PosteriorReport posterior,
-            SpikeReport spikes) {
+            Losses losses,
+            Posteriors posterior,
+            Spikes spikes,
+            boolean begun) {
         Warnings warnings = new Warnings(limits);
         warnings.nonFinite(losses, posterior);
         warnings.spikes(spikes);
-        warnings.activity(posterior);
+        if (begun) {
+            warnings.activity(posterior);
+        }
         for (int c = 0; c < posterior.channels().size(); c++) {
-            ChannelReport channel = posterior.channels().get(c);
+            Channel channel = posterior.channels().get(c);
             warnings.scale(c, channel.aggregated());
             warnings.saturation(c, channel.saturation());
         }
@@ -38,7 +54,7 @@ final class Warnings {
         found.add(new Warning(code, channel, String.format(Locale.ROOT, format, figures)));
     }
 
-    private void nonFinite(LossReport losses, PosteriorReport posterior) {
+    private void nonFinite(Losses losses, Posteriors posterior) {
         if (losses.nonFinite() > 0 || posterior.nonFiniteBatches() > 0) {
             add(
                     WarningCode.NON_FINITE,
@@ -51,7 +67,7 @@ final class Warnings {
         }
     }
 
-    private void spikes(SpikeReport spikes) {
+    private void spikes(Spikes spikes) {
         if (spikes.count() > 0) {
             add(
                     WarningCode.KL_SPIKE,
@@ -66,8 +82,8 @@ final class Warnings {
         }
     }
 
-    private void activity(PosteriorReport posterior) {
-        List<ChannelReport> channels = posterior.channels();
+    private void activity(Posteriors posterior) {
+        List<Channel> channels = posterior.channels();
         if (posterior.samples() < 2) {
             return;
         }
@@ -80,11 +96,11 @@ final class Warnings {
                             + " use free bits",
                     channels.size(),
                     posterior.kl(),
-                    limits.collapsedKl());
+                    limit(channels.get(0)));
             return;
         }
         for (int c = 0; c < channels.size(); c++) {
-            ChannelReport channel = channels.get(c);
+            Channel channel = channels.get(c);
             if (isCollapsed(channel)) {
                 add(
                         WarningCode.COLLAPSED_CHANNEL,
@@ -95,7 +111,7 @@ final class Warnings {
                                 + " per channel",
                         c,
                         channel.kl(),
-                        limits.collapsedKl(),
+                        limit(channel),
                         channel.activity().variance(),
                         limits.activeVariance());
             } else if (!channel.activity().active()) {
@@ -104,7 +120,7 @@ final class Warnings {
         }
     }
 
-    private void inactive(int c, ChannelReport channel) {
+    private void inactive(int c, Channel channel) {
         add(
                 WarningCode.INACTIVE_CHANNEL,
                 c,
@@ -117,11 +133,16 @@ final class Warnings {
                 limits.activeVariance());
     }
 
-    private boolean isCollapsed(ChannelReport channel) {
-        return channel.kl() <= limits.collapsedKl() && !channel.activity().active();
+    private boolean isCollapsed(Channel channel) {
+        return channel.kl() <= limit(channel) && !channel.activity().active();
     }
 
-    private void scale(int c, AggregatedPosterior aggregated) {
+    /** The divergence up to which a channel is the prior: it adds up over the places. */
+    private double limit(Channel channel) {
+        return limits.collapsedKl() * channel.activity().elements();
+    }
+
+    private void scale(int c, Aggregate aggregated) {
         if (aggregated.signal() > limits.explodingScale()) {
             add(
                     WarningCode.EXPLODING_MEAN,

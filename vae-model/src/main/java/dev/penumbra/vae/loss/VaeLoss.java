@@ -9,6 +9,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.loss.Loss;
 import dev.penumbra.internal.Description;
+import dev.penumbra.internal.GradientRecording;
 import dev.penumbra.state.SavedState;
 import dev.penumbra.state.State;
 import dev.penumbra.state.StateCheck;
@@ -22,6 +23,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -62,6 +64,7 @@ public final class VaeLoss extends Loss implements Stateful {
     private final StepCount steps;
     private final @Nullable LongSupplier ownSteps;
     private final boolean moving;
+    private final List<LossObserver> observers = new CopyOnWriteArrayList<>();
     private volatile @Nullable VaeLossValues latest;
     private boolean accumulating;
 
@@ -197,6 +200,7 @@ public final class VaeLoss extends Loss implements Stateful {
                 double[] numbers = numbers(range.with(loss, parts, images, views.get(0)));
                 range.check(numbers);
                 record(parts.values(numbers[0], numbers[1], numbers[2]));
+                tell(predictions.get(1));
             }
             loss.attach(owner);
             return loss;
@@ -255,6 +259,10 @@ public final class VaeLoss extends Loss implements Stateful {
         Shape latents = posterior.mean().getShape();
         long step = weighedStep();
         double weight = config.schedule().weightAt(step);
+        if (!Double.isFinite(weight)) {
+            throw new IllegalArgumentException(
+                    "the weight of the KL term must be finite, got " + weight + " at step " + step);
+        }
         double beta = reduction.effectiveBeta(weight, shape, latents);
         NDArray costs = config.reconstruction().perElement(images, predictions);
         double share = reduction.reconstruction().factor(shape, shape) / shape.get(0);
@@ -262,6 +270,32 @@ public final class VaeLoss extends Loss implements Stateful {
         NDArray cost = config.kl().value(posterior, step, weight);
         NDArray diverged = Differentiable.times(cost, reduction.kl().factor(latents, shape));
         return new Parts(step, reconstructed, diverged, weight, beta);
+    }
+
+    /**
+     * Adds an observer of the evaluations for gradients, unless it has been added already.
+     *
+     * @param observer the observer, compared by identity
+     */
+    public void addObserver(LossObserver observer) {
+        removeObserver(observer);
+        observers.add(observer);
+    }
+
+    /**
+     * Removes an observer, if it is there.
+     *
+     * @param observer the observer
+     */
+    public void removeObserver(LossObserver observer) {
+        observers.removeIf(each -> each == observer);
+    }
+
+    /** Evaluations outside of a gradient collector are no part of a step. */
+    private void tell(NDArray moments) {
+        if (GradientRecording.isOn()) {
+            observers.forEach(observer -> observer.onEvaluation(moments));
+        }
     }
 
     void record(VaeLossValues values) {

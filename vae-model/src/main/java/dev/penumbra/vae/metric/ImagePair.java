@@ -4,6 +4,7 @@ package dev.penumbra.vae.metric;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import dev.penumbra.internal.operator.FiniteCheck;
 
 /** Originals and reconstructions in double precision, in the order (N, C, H, W). */
 final class ImagePair {
@@ -34,6 +35,8 @@ final class ImagePair {
         if (shape.size() == 0) {
             throw new IllegalArgumentException("original must not be empty, got " + shape);
         }
+        FiniteCheck.requireFinite("original", original);
+        FiniteCheck.requireFinite("reconstruction", reconstruction);
         return new ImagePair(doubles(original), doubles(reconstruction), shape);
     }
 

@@ -5,9 +5,11 @@ package dev.penumbra.vae.schedule;
  * The weight of the KL term as a function of the step.
  *
  * <p>A schedule is immutable and keeps no count: the same step has the same weight whenever it is
- * asked for, so an interrupted run that knows its step needs nothing else.
+ * asked for, so an interrupted run that knows its step needs nothing else. One of the program's own
+ * is given like any other; a checkpoint names it by its class, or a record by its components.
  */
-public sealed interface KlWeightSchedule permits KlAnnealing, KlRamp, PeerSchedule {
+@FunctionalInterface
+public interface KlWeightSchedule {
 
     /**
      * Returns the weight of the KL term in the loss of a step.

@@ -2,9 +2,12 @@
 package dev.penumbra.vae.tiling;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import dev.penumbra.vae.AutoencoderKL;
 import dev.penumbra.vae.AutoencoderKLConfig;
+import dev.penumbra.vae.LatentScale;
 
 /** Checks of what is passed in parts. */
 final class Checks {
@@ -38,6 +41,24 @@ final class Checks {
         if (array.hasGradient()) {
             throw new IllegalArgumentException(
                     name + " must be without gradient, got one that requires it");
+        }
+    }
+
+    /** The normalisation of the latents, which a scaled pass needs. */
+    static LatentScale scale(AutoencoderKL model) {
+        return model.latentScale()
+                .orElseThrow(
+                        () ->
+                                new IllegalStateException(
+                                        "The model has no latent scale yet: call"
+                                                + " setLatentScale(...) before"));
+    }
+
+    /** The upper left part of images, which are closed. */
+    static NDArray cut(NDArray images, long height, long width) {
+        try (images;
+                NDArray part = images.get(new NDIndex(":, :, :{}, :{}", height, width))) {
+            return part.duplicate();
         }
     }
 }

@@ -8,6 +8,7 @@ import ai.djl.training.ParameterStore;
 import dev.penumbra.internal.operator.FiniteCheck;
 import dev.penumbra.vae.AutoencoderKL;
 import dev.penumbra.vae.DiagonalGaussian;
+import dev.penumbra.vae.LatentScale;
 import java.util.Objects;
 import java.util.function.UnaryOperator;
 
@@ -83,6 +84,63 @@ public final class SlicedAutoencoderKL {
         Shape shape = Checks.decoded(model.config(), latents.getShape());
         Checks.requirePlain("latents", latents);
         return sliced(latents, shape, slice -> model.decode(store, slice, false));
+    }
+
+    /**
+     * The normalised latents of images: the modes.
+     *
+     * @param store where the weights come from
+     * @param images the images; (N, C, H, W)
+     * @return the normalised latents, on the manager of the images; (N, Z, h, w)
+     * @throws IllegalStateException if the model's normalisation is not known
+     */
+    public NDArray encodeScaled(ParameterStore store, NDArray images) {
+        LatentScale scale = Checks.scale(model);
+        try (NDArray moments = moments(store, images);
+                NDArray modes =
+                        moments.get(new NDIndex(":, :{}", model.config().latentChannels()))) {
+            return scale.normalise(modes);
+        }
+    }
+
+    /**
+     * The images of normalised latents, of the whole size that the latents cover.
+     *
+     * @param store where the weights come from
+     * @param latents the normalised latents; (N, Z, h, w)
+     * @return the images, on the manager of the latents; (N, C, H, W), where H and W are h and w
+     *     times the scale
+     * @throws IllegalStateException if the model's normalisation is not known
+     */
+    public NDArray decodeScaled(ParameterStore store, NDArray latents) {
+        model.config().requireKnownSize();
+        return decodeWhole(store, latents);
+    }
+
+    private NDArray decodeWhole(ParameterStore store, NDArray latents) {
+        LatentScale scale = Checks.scale(model);
+        Checks.requirePlain("latents", latents);
+        try (NDArray denormalised = scale.denormalise(latents)) {
+            return decode(store, denormalised);
+        }
+    }
+
+    /**
+     * The images of normalised latents in the size of the images that were encoded: what was padded
+     * at the bottom and the right is cut off.
+     *
+     * @param store where the weights come from
+     * @param latents the normalised latents; (N, Z, h, w)
+     * @param height the height H of the images that were encoded
+     * @param width the width W of the images that were encoded
+     * @return the images, on the manager of the latents; (N, C, H, W)
+     * @throws IllegalArgumentException if images of this size have other latents
+     * @throws IllegalStateException if the model's normalisation is not known
+     */
+    public NDArray decodeScaled(ParameterStore store, NDArray latents, long height, long width) {
+        Checks.scale(model);
+        model.config().requireLatents(latents.getShape(), height, width);
+        return Checks.cut(decodeWhole(store, latents), height, width);
     }
 
     private NDArray sliced(NDArray batch, Shape shape, UnaryOperator<NDArray> pass) {

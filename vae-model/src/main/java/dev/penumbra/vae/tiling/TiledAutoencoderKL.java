@@ -10,6 +10,7 @@ import ai.djl.training.ParameterStore;
 import dev.penumbra.internal.operator.FiniteCheck;
 import dev.penumbra.vae.AutoencoderKL;
 import dev.penumbra.vae.DiagonalGaussian;
+import dev.penumbra.vae.LatentScale;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -119,6 +120,67 @@ public final class TiledAutoencoderKL {
         links.addAll(Children.all(Children.get(model, "decoder")));
         Image input = new Image(latents, 0, shape.get(2), shape.get(3));
         return run(links, store, input, images);
+    }
+
+    /**
+     * The normalised latents of images: the modes.
+     *
+     * @param store where the weights come from
+     * @param images the images; (N, C, H, W)
+     * @return the normalised latents, on the manager of the images; (N, Z, h, w)
+     * @throws IOException if the temporary files cannot be made, written or read
+     * @throws IllegalStateException if the model's normalisation is not known
+     */
+    public NDArray encodeScaled(ParameterStore store, NDArray images) throws IOException {
+        LatentScale scale = Checks.scale(model);
+        try (NDArray moments = moments(store, images);
+                NDArray modes =
+                        moments.get(new NDIndex(":, :{}", model.config().latentChannels()))) {
+            return scale.normalise(modes);
+        }
+    }
+
+    /**
+     * The images of normalised latents, of the whole size that the latents cover.
+     *
+     * @param store where the weights come from
+     * @param latents the normalised latents; (N, Z, h, w)
+     * @return the images, on the manager of the latents; (N, C, H, W), where H and W are h and w
+     *     times the scale
+     * @throws IOException if the temporary files cannot be made, written or read
+     * @throws IllegalStateException if the model's normalisation is not known
+     */
+    public NDArray decodeScaled(ParameterStore store, NDArray latents) throws IOException {
+        model.config().requireKnownSize();
+        return decodeWhole(store, latents);
+    }
+
+    private NDArray decodeWhole(ParameterStore store, NDArray latents) throws IOException {
+        LatentScale scale = Checks.scale(model);
+        Checks.requirePlain("latents", latents);
+        try (NDArray denormalised = scale.denormalise(latents)) {
+            return decode(store, denormalised);
+        }
+    }
+
+    /**
+     * The images of normalised latents in the size of the images that were encoded: what was padded
+     * at the bottom and the right is cut off.
+     *
+     * @param store where the weights come from
+     * @param latents the normalised latents; (N, Z, h, w)
+     * @param height the height H of the images that were encoded
+     * @param width the width W of the images that were encoded
+     * @return the images, on the manager of the latents; (N, C, H, W)
+     * @throws IllegalArgumentException if images of this size have other latents
+     * @throws IOException if the temporary files cannot be made, written or read
+     * @throws IllegalStateException if the model's normalisation is not known
+     */
+    public NDArray decodeScaled(ParameterStore store, NDArray latents, long height, long width)
+            throws IOException {
+        Checks.scale(model);
+        model.config().requireLatents(latents.getShape(), height, width);
+        return Checks.cut(decodeWhole(store, latents), height, width);
     }
 
     private NDArray run(List<Block> links, ParameterStore store, Image images, Shape shape)

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import dev.penumbra.vae.diagnostic.EpochReport.MutualInformation;
+import dev.penumbra.vae.diagnostic.EpochReport.Posteriors;
 import java.util.Random;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
@@ -43,7 +45,7 @@ final class MutualInformationEstimateTest {
                             (n, c, p) -> Math.log(noise));
             diagnostics.observe(step, moments, new StepLosses(0, 0));
         }
-        PosteriorReport posterior = diagnostics.endEpoch().posterior();
+        Posteriors posterior = diagnostics.endEpoch().posterior();
         MutualInformation information = posterior.mutualInformation();
         double expected = 0.5 * Math.log(1 + signal / noise);
         double variance = signal + noise;

@@ -11,6 +11,11 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import dev.penumbra.testing.Golden;
+import dev.penumbra.vae.diagnostic.DiagnosticsReport.Step;
+import dev.penumbra.vae.diagnostic.EpochReport.Activity;
+import dev.penumbra.vae.diagnostic.EpochReport.Aggregate;
+import dev.penumbra.vae.diagnostic.EpochReport.Channel;
+import dev.penumbra.vae.diagnostic.EpochReport.Posteriors;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -62,7 +67,7 @@ final class PosteriorReferenceTest {
     @EnumSource(names = {"FLOAT32", "FLOAT64"})
     void steps_haveTheRecordedDivergences(DataType type) {
         VaeDiagnostics diagnostics = observed(type);
-        List<StepReport> steps = diagnostics.report().steps();
+        List<Step> steps = diagnostics.report().steps();
         assertEquals(BATCHES.size(), steps.size());
         for (int i = 0; i < steps.size(); i++) {
             double[] expected = doubles(BATCHES.get(i).get("kl"));
@@ -79,12 +84,12 @@ final class PosteriorReferenceTest {
     @EnumSource(names = {"FLOAT32", "FLOAT64"})
     void epoch_hasTheRecordedFigures(DataType type) {
         JsonObject expected = GOLDEN.getAsJsonObject("epoch");
-        List<ChannelReport> channels = observed(type).endEpoch().posterior().channels();
+        List<Channel> channels = observed(type).endEpoch().posterior().channels();
         assertEquals(3, channels.size());
         for (int c = 0; c < 3; c++) {
-            ChannelReport channel = channels.get(c);
+            Channel channel = channels.get(c);
             Activity activity = channel.activity();
-            AggregatedPosterior aggregated = channel.aggregated();
+            Aggregate aggregated = channel.aggregated();
             double[] figures = doubles(expected.getAsJsonArray("aggregated").get(c));
             assertClose(doubles(expected.get("variance"))[c], activity.variance());
             assertEquals(
@@ -101,7 +106,7 @@ final class PosteriorReferenceTest {
 
     @Test
     void epoch_hasTheMeanDivergenceOfItsSamples() {
-        PosteriorReport posterior = observed(DataType.FLOAT64).endEpoch().posterior();
+        Posteriors posterior = observed(DataType.FLOAT64).endEpoch().posterior();
         double[] sums = new double[3];
         for (JsonObject batch : BATCHES) {
             for (int c = 0; c < 3; c++) {

@@ -21,7 +21,6 @@ import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.EasyTrain;
 import ai.djl.training.Trainer;
 import ai.djl.training.dataset.ArrayDataset;
-import ai.djl.training.listener.TrainingListener.BatchData;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
@@ -31,10 +30,11 @@ import dev.penumbra.vae.AutoencoderKL;
 import dev.penumbra.vae.AutoencoderKLConfig;
 import dev.penumbra.vae.DiagonalGaussian;
 import dev.penumbra.vae.Gradients;
+import dev.penumbra.vae.diagnostic.DiagnosticsReport.Step;
+import dev.penumbra.vae.diagnostic.EpochReport.Warning;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -119,8 +119,7 @@ final class VaeDiagnosticsListenerTest {
         train(new AutoencoderKL(CONFIG), loss, diagnostics, 2, true);
         DiagnosticsReport report = diagnostics.report();
         assertEquals(
-                List.of(1L, 2L, 3L, 4L, 5L, 6L),
-                report.steps().stream().map(StepReport::step).toList());
+                List.of(1L, 2L, 3L, 4L, 5L, 6L), report.steps().stream().map(Step::step).toList());
         assertEquals(2, report.finished().epoch());
         assertEquals(10, report.finished().posterior().samples());
         assertEquals(3, report.finished().losses().steps());
@@ -128,7 +127,7 @@ final class VaeDiagnosticsListenerTest {
         assertEquals(16, report.finished().posterior().channels().get(0).activity().elements());
         for (int i = 0; i < 6; i++) {
             double kl = loss.kls.get(i);
-            StepReport step = report.steps().get(i);
+            Step step = report.steps().get(i);
             assertEquals(kl, step.losses().kl());
             // The loss is computed in float32.
             assertEquals(kl, step.kl(), 1e-5 * kl);
@@ -199,11 +198,10 @@ final class VaeDiagnosticsListenerTest {
                     new DefaultTrainingConfig(new SafeL2Loss())
                             .optDevices(new Device[] {Device.cpu(), Device.gpu(0)});
             try (Trainer trainer = model.newTrainer(config)) {
-                BatchData batch = new BatchData(null, Map.of(), Map.of());
                 IllegalStateException thrown =
                         assertThrows(
                                 IllegalStateException.class,
-                                () -> diagnostics.onTrainingBatch(trainer, batch));
+                                () -> diagnostics.onTrainingBegin(trainer));
                 assertEquals("devices must be one for diagnostics, got 2", thrown.getMessage());
             }
         }

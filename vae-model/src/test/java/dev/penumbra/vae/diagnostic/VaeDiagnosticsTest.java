@@ -12,6 +12,15 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.Gson;
 import dev.penumbra.vae.LogVarClamp;
+import dev.penumbra.vae.diagnostic.DiagnosticsReport.Step;
+import dev.penumbra.vae.diagnostic.EpochReport.Activity;
+import dev.penumbra.vae.diagnostic.EpochReport.Channel;
+import dev.penumbra.vae.diagnostic.EpochReport.Losses;
+import dev.penumbra.vae.diagnostic.EpochReport.MutualInformation;
+import dev.penumbra.vae.diagnostic.EpochReport.Posteriors;
+import dev.penumbra.vae.diagnostic.EpochReport.Saturation;
+import dev.penumbra.vae.diagnostic.EpochReport.Spikes;
+import dev.penumbra.vae.diagnostic.EpochReport.Warning;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -52,9 +61,9 @@ final class VaeDiagnosticsTest {
         EpochReport empty =
                 new EpochReport(
                         0,
-                        new LossReport(0, 0, 0, 0),
-                        new PosteriorReport(0, 0, 0, new MutualInformation(0, 0, 0, 0), List.of()),
-                        new SpikeReport(0, 0, 0, 0),
+                        new Losses(0, 0, 0, 0),
+                        new Posteriors(0, 0, 0, new MutualInformation(0, 0, 0, 0), List.of()),
+                        new Spikes(0, 0, 0, 0),
                         List.of());
         assertEquals(empty, report.finished());
         assertEquals(1, report.running().epoch());
@@ -67,8 +76,8 @@ final class VaeDiagnosticsTest {
         for (int step = 0; step < 5; step++) {
             diagnostics.observe(step, random(step), new StepLosses(step, 2 * step));
         }
-        List<StepReport> steps = diagnostics.report().steps();
-        assertEquals(List.of(3L, 4L), steps.stream().map(StepReport::step).toList());
+        List<Step> steps = diagnostics.report().steps();
+        assertEquals(List.of(3L, 4L), steps.stream().map(Step::step).toList());
         assertEquals(new StepLosses(4, 8), steps.get(1).losses());
     }
 
@@ -80,8 +89,71 @@ final class VaeDiagnosticsTest {
         diagnostics.observe(3, random(3), new StepLosses(3, 40));
         diagnostics.observe(4, random(4), new StepLosses(3, Double.POSITIVE_INFINITY));
         EpochReport epoch = diagnostics.endEpoch();
-        assertEquals(new LossReport(4, 2, 2, 25), epoch.losses());
+        assertEquals(new Losses(4, 2, 2, 25), epoch.losses());
         assertEquals(List.of(WarningCode.NON_FINITE), codes(epoch));
+    }
+
+    /** A mean of nothing but numbers that were lost is no number. */
+    @Test
+    void epochWithoutAFiniteNumber_isNaN() {
+        VaeDiagnostics diagnostics = diagnostics(1, 9);
+        for (int step = 1; step <= 3; step++) {
+            NDArray moments = random(step).mul(Float.NaN);
+            diagnostics.observe(step, moments, new StepLosses(Double.NaN, 1));
+        }
+        EpochReport epoch = diagnostics.endEpoch();
+        assertEquals(new Losses(3, 3, Double.NaN, Double.NaN), epoch.losses());
+        MutualInformation none = new MutualInformation(Double.NaN, Double.NaN, Double.NaN, 0);
+        assertEquals(new Posteriors(0, 3, Double.NaN, none, List.of()), epoch.posterior());
+        assertEquals(List.of(WarningCode.NON_FINITE), codes(epoch));
+        assertEquals(0, diagnostics.report().running().losses().kl());
+    }
+
+    /** Few places that tell samples apart clearly among many that do not. */
+    @Test
+    void channelOfFewActivePlaces_isActive() {
+        Shape shape = new Shape(8, 1, 1000);
+        for (double scale : new double[] {0.05, 0.5}) {
+            VaeDiagnostics diagnostics = diagnostics(1, 9);
+            NDArray moments =
+                    Batches.moments(
+                            manager,
+                            shape,
+                            (n, c, p) -> p < 5 ? scale * (n % 2 == 0 ? -1 : 1) : 0,
+                            (n, c, p) -> p < 5 ? -3 : 0);
+            diagnostics.observe(1, moments, NONE);
+            EpochReport epoch = diagnostics.endEpoch();
+            Activity activity = epoch.posterior().channels().get(0).activity();
+            boolean clear = scale == 0.5;
+            assertEquals(clear, activity.active());
+            assertEquals(clear ? 5 : 0, activity.activeElements());
+            assertTrue(activity.variance() < 0.01);
+            assertEquals(clear ? List.of() : List.of(WarningCode.POSTERIOR_COLLAPSE), codes(epoch));
+        }
+    }
+
+    /** The divergence adds up over the places of a channel, and so does its limit. */
+    @Test
+    void collapse_isSeenWhateverTheNumberOfPlaces() {
+        for (int places : new int[] {1, 16, 1024}) {
+            VaeDiagnostics diagnostics = diagnostics(1, 9);
+            for (double mean : new double[] {0.4, 0.5}) {
+                // m^2 / 2 nats per place
+                NDArray moments =
+                        Batches.moments(
+                                manager,
+                                new Shape(4, 2, places),
+                                (n, c, p) -> mean,
+                                (n, c, p) -> 0);
+                diagnostics.observe(1, moments, NONE);
+                WarningCode inactive = WarningCode.INACTIVE_CHANNEL;
+                assertEquals(
+                        mean == 0.4
+                                ? List.of(WarningCode.POSTERIOR_COLLAPSE)
+                                : List.of(inactive, inactive),
+                        codes(diagnostics.endEpoch()));
+            }
+        }
     }
 
     @Test
@@ -112,7 +184,7 @@ final class VaeDiagnosticsTest {
             diagnostics.observe(step, moments, NONE);
         }
         EpochReport epoch = diagnostics.endEpoch();
-        List<ChannelReport> channels = epoch.posterior().channels();
+        List<Channel> channels = epoch.posterior().channels();
         assertEquals(new Activity(0, false, 0, 3), channels.get(0).activity());
         // 0, 1, 2, 3 twice: 10 / 7, of which a place p has the factor (0.3 p)^2
         Activity active = channels.get(1).activity();
@@ -135,7 +207,7 @@ final class VaeDiagnosticsTest {
                     diagnostics.report().running().posterior().mutualInformation().batches());
         }
         MutualInformation information = diagnostics.endEpoch().posterior().mutualInformation();
-        List<StepReport> steps = diagnostics.report().steps();
+        List<Step> steps = diagnostics.report().steps();
         double kl = (steps.get(0).kl() + steps.get(3).kl() + steps.get(6).kl()) / 3;
         assertEquals(kl, information.kl(), 1e-12);
         assertEquals(Math.log(4), information.bound(), 1e-15);
@@ -146,7 +218,7 @@ final class VaeDiagnosticsTest {
     void singleSample_hasNeitherVarianceNorMutualInformation() {
         VaeDiagnostics diagnostics = diagnostics(1, 9);
         diagnostics.observe(1, Batches.random(manager, 1, new Shape(1, 2), 1, 0), NONE);
-        PosteriorReport posterior = diagnostics.endEpoch().posterior();
+        Posteriors posterior = diagnostics.endEpoch().posterior();
         assertEquals(0, posterior.mutualInformation().batches());
         assertEquals(new Activity(0, false, 0, 1), posterior.channels().get(0).activity());
         assertEquals(0, posterior.activeChannels());
@@ -176,12 +248,12 @@ final class VaeDiagnosticsTest {
         }
         EpochReport epoch = diagnostics.endEpoch();
         // means 0, 1, 2, 3 in 6 elements: 0.5 * 6 * 14 / 4 nats, and 16 times that
-        assertEquals(new SpikeReport(2, 4, 168, 157.5 / 0.105), rounded(epoch.spikes()));
+        assertEquals(new Spikes(2, 4, 168, 157.5 / 0.105), rounded(epoch.spikes()));
         assertTrue(codes(epoch).contains(WarningCode.KL_SPIKE));
     }
 
-    private static SpikeReport rounded(SpikeReport spikes) {
-        return new SpikeReport(
+    private static Spikes rounded(Spikes spikes) {
+        return new Spikes(
                 spikes.count(),
                 spikes.step(),
                 Math.rint(spikes.kl() * 1e9) / 1e9,
@@ -216,7 +288,7 @@ final class VaeDiagnosticsTest {
         assertEquals(5, after.posterior().nonFiniteBatches());
         assertEquals(before.posterior().channels(), after.posterior().channels());
         assertTrue(codes(after).contains(WarningCode.NON_FINITE));
-        StepReport last = diagnostics.report().steps().get(5);
+        Step last = diagnostics.report().steps().get(5);
         assertEquals(Double.NaN, last.kl());
         assertTrue(last.klPerChannel().isEmpty());
     }
@@ -255,22 +327,22 @@ final class VaeDiagnosticsTest {
         assertEquals(report, gson.fromJson(gson.toJson(report), DiagnosticsReport.class));
     }
 
+    /** Values that a soft clamp has limited are taken as they are. */
     @Test
     void clamp_isThatOfTheSettings() {
+        LogVarClamp clamp = new LogVarClamp.Soft(-2, 1);
         VaeDiagnostics soft =
-                new VaeDiagnostics(
-                        DiagnosticsConfig.defaults().withClamp(new LogVarClamp.Soft(-2, 1)),
-                        () -> NONE);
-        NDArray moments =
-                Batches.moments(manager, SHAPE, (n, c, p) -> 0, (n, c, p) -> c == 0 ? 1 : -3);
-        soft.observe(1, moments, NONE);
-        List<ChannelReport> channels = soft.endEpoch().posterior().channels();
-        assertEquals(new Saturation(0, 1), channels.get(0).saturation());
-        assertEquals(new Saturation(1, 0), channels.get(1).saturation());
-        // softplus(-1) - 2, then 1 - softplus(1 - that)
+                new VaeDiagnostics(DiagnosticsConfig.defaults().withClamp(clamp), () -> NONE);
+        // softplus(-1) - 2, then 1 - softplus(1 - that), for a log-variance of -3
         double above = Math.log1p(Math.exp(-1)) - 2;
         double logVar = 1 - Math.log1p(Math.exp(1 - above));
-        assertEquals(Math.exp(logVar / 2), channels.get(1).aggregated().noise(), 1e-14);
+        NDArray moments =
+                Batches.moments(manager, SHAPE, (n, c, p) -> 0, (n, c, p) -> c == 0 ? 0.5 : logVar);
+        soft.observe(1, moments, NONE);
+        List<Channel> channels = soft.endEpoch().posterior().channels();
+        assertEquals(new Saturation(0, 1), channels.get(0).saturation());
+        assertEquals(new Saturation(1, 0), channels.get(1).saturation());
+        assertEquals(Math.exp(logVar / 2), channels.get(1).aggregated().noise(), 1e-7);
     }
 
     @Test

@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.vae.diagnostic;
 
-import static dev.penumbra.vae.diagnostic.Warning.ALL_CHANNELS;
+import static dev.penumbra.vae.diagnostic.EpochReport.Warning.ALL_CHANNELS;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import dev.penumbra.vae.diagnostic.EpochReport.Activity;
+import dev.penumbra.vae.diagnostic.EpochReport.Aggregate;
+import dev.penumbra.vae.diagnostic.EpochReport.Channel;
+import dev.penumbra.vae.diagnostic.EpochReport.Losses;
+import dev.penumbra.vae.diagnostic.EpochReport.MutualInformation;
+import dev.penumbra.vae.diagnostic.EpochReport.Posteriors;
+import dev.penumbra.vae.diagnostic.EpochReport.Saturation;
+import dev.penumbra.vae.diagnostic.EpochReport.Spikes;
+import dev.penumbra.vae.diagnostic.EpochReport.Warning;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -11,21 +20,21 @@ import org.junit.jupiter.api.Test;
 final class WarningsTest {
 
     private static final WarningLimits LIMITS = WarningLimits.defaults();
-    private static final LossReport LOSSES = new LossReport(10, 0, 1, 2);
-    private static final SpikeReport CALM = new SpikeReport(0, 0, 0, 0);
-    private static final ChannelReport HEALTHY = channel(3, 0.5, 1, 0.5);
+    private static final Losses LOSSES = new Losses(10, 0, 1, 2);
+    private static final Spikes CALM = new Spikes(0, 0, 0, 0);
+    private static final Channel HEALTHY = channel(3, 0.5, 1, 0.5);
 
-    private static ChannelReport channel(double kl, double variance, double signal, double noise) {
-        return new ChannelReport(
+    private static Channel channel(double kl, double variance, double signal, double noise) {
+        return new Channel(
                 kl,
                 1,
                 new Activity(variance, variance > LIMITS.activeVariance(), 0, 4),
-                new AggregatedPosterior(0, 1, 0, signal, noise),
+                new Aggregate(0, 1, 0, signal, noise),
                 new Saturation(0, 0));
     }
 
-    private static ChannelReport saturated(double low, double high) {
-        return new ChannelReport(
+    private static Channel saturated(double low, double high) {
+        return new Channel(
                 HEALTHY.kl(),
                 1,
                 HEALTHY.activity(),
@@ -33,14 +42,13 @@ final class WarningsTest {
                 new Saturation(low, high));
     }
 
-    private static PosteriorReport posterior(long samples, ChannelReport... channels) {
-        double kl = Arrays.stream(channels).mapToDouble(ChannelReport::kl).sum();
-        return new PosteriorReport(
-                samples, 0, kl, new MutualInformation(0, 0, 0, 0), List.of(channels));
+    private static Posteriors posterior(long samples, Channel... channels) {
+        double kl = Arrays.stream(channels).mapToDouble(Channel::kl).sum();
+        return new Posteriors(samples, 0, kl, new MutualInformation(0, 0, 0, 0), List.of(channels));
     }
 
-    private static void assertWarnings(PosteriorReport posterior, Warning... expected) {
-        assertEquals(List.of(expected), Warnings.of(LIMITS, LOSSES, posterior, CALM));
+    private static void assertWarnings(Posteriors posterior, Warning... expected) {
+        assertEquals(List.of(expected), Warnings.of(LIMITS, LOSSES, posterior, CALM, true));
     }
 
     @Test
@@ -56,12 +64,12 @@ final class WarningsTest {
     @Test
     void collapsedChannel_isReported() {
         assertWarnings(
-                posterior(8, HEALTHY, channel(0.1, 0.01, 0, 1)),
+                posterior(8, HEALTHY, channel(0.4, 0.01, 0, 1)),
                 new Warning(
                         WarningCode.COLLAPSED_CHANNEL,
                         1,
-                        "channel 1 has collapsed to the prior: its KL is 0.1000 nats (at most"
-                                + " 0.1000) and its posterior means vary by 0.01000 over the data"
+                        "channel 1 has collapsed to the prior: its KL is 0.4000 nats (at most"
+                                + " 0.4000) and its posterior means vary by 0.01000 over the data"
                                 + " (at most 0.01000); lower the KL weight, let it rise from 0 or"
                                 + " use free bits per channel"));
     }
@@ -79,7 +87,7 @@ final class WarningsTest {
                         WarningCode.POSTERIOR_COLLAPSE,
                         ALL_CHANNELS,
                         "all 2 channels have collapsed to the prior: the KL is 0.03500 nats in"
-                                + " total and at most 0.1000 in each; lower the KL weight, let it"
+                                + " total and at most 0.4000 in each; lower the KL weight, let it"
                                 + " rise from 0 or use free bits"));
     }
 
@@ -94,6 +102,13 @@ final class WarningsTest {
                                 + " nats of KL while its posterior means vary by 0.004000 over the"
                                 + " data (at most 0.01000); train on, and if it stays so lower the"
                                 + " KL weight or use fewer channels"));
+    }
+
+    @Test
+    void channelsOfAnUntrainedEncoder_areNotReported() {
+        Posteriors collapsed = posterior(8, channel(0.01, 0, 0, 1), channel(2, 0.004, 0.7, 1));
+        assertEquals(List.of(), Warnings.of(LIMITS, LOSSES, collapsed, CALM, false));
+        assertEquals(2, Warnings.of(LIMITS, LOSSES, collapsed, CALM, true).size());
     }
 
     /** The variance of one sample is unknown. */
@@ -160,13 +175,13 @@ final class WarningsTest {
                         LIMITS,
                         LOSSES,
                         posterior(8, HEALTHY),
-                        new SpikeReport(3, 120, 812.5, 41.2)));
+                        new Spikes(3, 120, 812.5, 41.2),
+                        true));
     }
 
     @Test
     void nonFiniteSteps_areReported() {
-        PosteriorReport lost =
-                new PosteriorReport(0, 1, 0, new MutualInformation(0, 0, 0, 0), List.of());
+        Posteriors lost = new Posteriors(0, 1, 0, new MutualInformation(0, 0, 0, 0), List.of());
         Warning expected =
                 new Warning(
                         WarningCode.NON_FINITE,
@@ -174,13 +189,13 @@ final class WarningsTest {
                         "the loss was not finite in 2 of 10 steps and the moments in 1; lower the"
                                 + " learning rate, clip the gradients or compute in float32");
         assertEquals(
-                List.of(expected), Warnings.of(LIMITS, new LossReport(10, 2, 1, 2), lost, CALM));
+                List.of(expected), Warnings.of(LIMITS, new Losses(10, 2, 1, 2), lost, CALM, true));
         assertEquals(
                 expected.message().replace("in 2 of", "in 0 of"),
-                Warnings.of(LIMITS, LOSSES, lost, CALM).get(0).message());
+                Warnings.of(LIMITS, LOSSES, lost, CALM, true).get(0).message());
         assertEquals(
                 expected.message().replace("moments in 1", "moments in 0"),
-                Warnings.of(LIMITS, new LossReport(10, 2, 1, 2), posterior(8, HEALTHY), CALM)
+                Warnings.of(LIMITS, new Losses(10, 2, 1, 2), posterior(8, HEALTHY), CALM, true)
                         .get(0)
                         .message());
     }

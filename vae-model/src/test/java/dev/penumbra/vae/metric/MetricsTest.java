@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import java.util.Random;
@@ -59,12 +60,19 @@ final class MetricsTest {
 
     /** An image that is not a number is neither identical nor left in the mean unseen. */
     @Test
-    void psnr_ofNaN_isRejected() {
-        NDArray x = images(1, 1, 1, 3, 3);
-        NDArray broken = x.mul(Double.NaN);
+    void imagesThatAreNotFinite_areRejected() {
+        NDArray x = images(1, 1, 1, 11, 11);
+        NDArray broken = x.duplicate();
+        broken.set(new NDIndex("0, 0, 1, 2"), Double.NaN);
+        String message = "reconstruction must be finite, got NaN at (0, 0, 1, 2)";
+        assertRejected(message, () -> Psnr.meanOfImages(x, broken, 1));
+        assertRejected(message, () -> Psnr.pooled(x, broken, 1));
+        assertRejected(message, () -> Ssim.mean(x, broken, 1, SsimConvention.WANG));
         assertRejected(
-                "meanSquaredError must be at least 0, got NaN",
-                () -> Psnr.meanOfImages(x, broken, 1));
+                "original must be finite, got NaN at (0, 0, 1, 2)",
+                () -> Psnr.perImage(broken, x, 1));
+        assertRejected(
+                "meanSquaredError must be at least 0, got NaN", () -> Psnr.of(Double.NaN, 1));
     }
 
     @ParameterizedTest

@@ -114,7 +114,7 @@ final class KlAnnealingTest {
     void cyclical_equalsThePublishedForm(long steps, long cycles, double ratio) {
         KlAnnealing schedule =
                 KlAnnealing.cyclical(1, steps, cycles, RampShape.LINEAR).withRatio(ratio);
-        KlWeightSchedule published = PeerKlSchedules.fu(steps, cycles, ratio);
+        KlWeightSchedule published = LibrarySchedules.fu(steps, cycles, ratio);
         for (long step = 0; step < steps; step++) {
             assertEquals(published.weightAt(step), schedule.weightAt(step), 1e-15);
         }

@@ -12,6 +12,8 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import dev.penumbra.vae.AutoencoderKL;
+import dev.penumbra.vae.LatentScale;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -65,6 +67,30 @@ final class SlicedAutoencoderKLTest {
     }
 
     @Test
+    void scaledLatents_areTheModelsBitForBit() {
+        AutoencoderKL model = Models.random(Models.small(), manager, DataType.FLOAT32);
+        SlicedAutoencoderKL sliced = SlicedAutoencoderKL.of(model, 2);
+        NDArray images = Models.images(manager, DataType.FLOAT32, 3, 3, 15, 18);
+        assertEquals(
+                "The model has no latent scale yet: call setLatentScale(...) before",
+                assertThrows(IllegalStateException.class, () -> sliced.encodeScaled(store, images))
+                        .getMessage());
+        model.setLatentScale(new LatentScale(List.of(0.5, -1.0), List.of(2.0, 0.25)));
+        try (NDManager scope = manager.newSubManager()) {
+            NDArray latents = sliced.encodeScaled(store, scope.from(images));
+            assertEquals(model.encodeScaled(store, images, false), latents);
+            assertEquals(
+                    model.decodeScaled(store, latents, false), sliced.decodeScaled(store, latents));
+            NDArray decoded = sliced.decodeScaled(store, latents, 15, 18);
+            assertEquals(model.decodeScaled(store, latents, 15, 18, false), decoded);
+            assertEquals(images.getShape(), decoded.getShape());
+            assertRejected(
+                    "latents of images of 17 x 18 must have shape (N, 2, 5, 5), got (3, 2, 4, 5)",
+                    () -> sliced.decodeScaled(store, latents, 17, 18));
+        }
+    }
+
+    @Test
     void pass_leavesNothingBehind() {
         AutoencoderKL model = Models.random(Models.small(), manager, DataType.FLOAT32);
         SlicedAutoencoderKL sliced = SlicedAutoencoderKL.of(model, 2);
@@ -73,9 +99,16 @@ final class SlicedAutoencoderKLTest {
             NDArray latents = scope.ones(new Shape(3, 2, 3, 3));
             sliced.decode(store, latents);
             assertEquals(4, scope.getManagedArrays().size());
+            model.setLatentScale(LatentScale.of(0.5, 2));
+            NDArray images = scope.ones(new Shape(3, 3, 7, 8));
+            NDArray scaled = sliced.encodeScaled(store, images);
+            sliced.decodeScaled(store, scaled, 7, 8);
+            assertEquals(7, scope.getManagedArrays().size());
+            images.close();
+            scaled.close();
             NDArray wrong = scope.ones(new Shape(1, 2, 3, 3), DataType.FLOAT64);
             assertThrows(EngineException.class, () -> sliced.decode(store, wrong));
-            assertEquals(5, scope.getManagedArrays().size());
+            assertEquals(6, scope.getManagedArrays().size());
         }
     }
 

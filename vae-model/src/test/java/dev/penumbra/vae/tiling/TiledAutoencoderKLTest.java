@@ -19,6 +19,7 @@ import dev.penumbra.vae.AutoencoderKL;
 import dev.penumbra.vae.AutoencoderKLConfig;
 import dev.penumbra.vae.AutoencoderKLConfig.OddSizes;
 import dev.penumbra.vae.DiagonalGaussian;
+import dev.penumbra.vae.LatentScale;
 import dev.penumbra.vae.ParameterNames;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -105,6 +106,30 @@ final class TiledAutoencoderKLTest {
         assertEquals(0, encoded(config, DataType.FLOAT64, tileSize, 2, channels, 37, 53), 1e-12);
         long z = config.latentChannels();
         assertEquals(0, decoded(config, DataType.FLOAT64, tileSize, 2, z, 11, 7), 1e-12);
+    }
+
+    @Test
+    void scaledLatents_areTheModels() throws IOException {
+        AutoencoderKL model = Models.random(Models.small(), manager, DataType.FLOAT64);
+        TiledAutoencoderKL tiled = TiledAutoencoderKL.of(model, 5).withFolder(folder);
+        NDArray images = Models.images(manager, DataType.FLOAT64, 2, 3, 15, 18);
+        assertEquals(
+                "The model has no latent scale yet: call setLatentScale(...) before",
+                assertThrows(IllegalStateException.class, () -> tiled.decodeScaled(store, images))
+                        .getMessage());
+        model.setLatentScale(new LatentScale(List.of(0.5, -1.0), List.of(2.0, 0.25)));
+        NDArray latents = tiled.encodeScaled(store, images);
+        NDArray expected = model.encodeScaled(store, images, false);
+        // The rounding of doubles is 1e-16.
+        assertEquals(0, Models.difference(expected, latents), 1e-12);
+        NDArray whole = model.decodeScaled(store, latents, false);
+        assertEquals(0, Models.difference(whole, tiled.decodeScaled(store, latents)), 1e-12);
+        NDArray decoded = tiled.decodeScaled(store, latents, 15, 18);
+        assertEquals(images.getShape(), decoded.getShape());
+        assertEquals(0, Models.difference(whole.get(":, :, :15, :18"), decoded), 1e-12);
+        assertRejected(
+                "latents of images of 17 x 18 must have shape (N, 2, 5, 5), got (2, 2, 4, 5)",
+                () -> tiled.decodeScaled(store, latents, 17, 18));
     }
 
     @ParameterizedTest
