@@ -97,7 +97,7 @@ public record TensorMatch(
      * Requires that the file has exactly what the model needs.
      *
      * @param path the file, for the message
-     * @throws TensorMismatchException if there is a difference; the message summarises many
+     * @throws TensorMismatchException if there is a difference; the message summarizes many
      */
     public void require(Path path) throws TensorMismatchException {
         if (!isComplete()) {

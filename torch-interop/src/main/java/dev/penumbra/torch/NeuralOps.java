@@ -32,7 +32,7 @@ public final class NeuralOps {
     private NeuralOps() {}
 
     /**
-     * Group normalisation: each group of channels of a sample gets the mean 0 and the variance 1,
+     * Group normalization: each group of channels of a sample gets the mean 0 and the variance 1,
      * each channel then its scale and offset.
      *
      * <p>\[ y = \frac{x - \mu_g}{\sqrt{\sigma_g^2 + \varepsilon}} w_c + b_c \]
@@ -54,7 +54,7 @@ public final class NeuralOps {
     }
 
     /**
-     * Group normalisation followed by {@link #silu}.
+     * Group normalization followed by {@link #silu}.
      *
      * @param x the input; (N, C, ...)
      * @param groups the number of groups, a divisor of C

@@ -286,7 +286,7 @@ final class CheckpointLifetimeTest {
         assertTrue(isFree());
     }
 
-    /** DJL closes it in the thread of the finaliser. */
+    /** DJL closes it in the thread of the finalizer. */
     @Test
     void endOfACollectedTrainer_meansNothing_andItCanBeCollected() throws Exception {
         CheckpointListener listener = listener();
@@ -310,7 +310,7 @@ final class CheckpointLifetimeTest {
         return new WeakReference<>(trainer);
     }
 
-    @SuppressWarnings({"removal", "deprecation"}) // DJL relies on finalisers
+    @SuppressWarnings({"removal", "deprecation"}) // DJL relies on finalizers
     private static void collect(WeakReference<Trainer> trainer) throws InterruptedException {
         for (int i = 0; i < 100 && trainer.get() != null; i++) {
             System.gc();

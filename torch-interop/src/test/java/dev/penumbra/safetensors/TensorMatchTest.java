@@ -148,7 +148,7 @@ final class TensorMatchTest {
     }
 
     @Test
-    void manyDifferences_areSummarised() {
+    void manyDifferences_areSummarized() {
         assertEquals(
                 List.of(
                         "Cannot read f: its tensors must be those of the model, got",

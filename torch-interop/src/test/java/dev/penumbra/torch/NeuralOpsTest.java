@@ -78,7 +78,7 @@ final class NeuralOpsTest {
 
     private void assertSame(Operation ours, Operation oracle, NDList inputs, double tolerance) {
         NDList expected = differentiate(oracle, inputs);
-        // The second and third calls run what the interpreter has optimised.
+        // The second and third calls run what the interpreter has optimized.
         for (int call = 0; call < 3; call++) {
             NDList actual = differentiate(ours, inputs);
             for (int i = 0; i < expected.size(); i++) {

@@ -25,7 +25,7 @@ public final class AttentionBlock extends VaeBlock {
      * Makes the block.
      *
      * @param channels the number of channels, a multiple of {@code groups}
-     * @param groups the number of groups of the normalisation, at least 1
+     * @param groups the number of groups of the normalization, at least 1
      */
     public AttentionBlock(long channels, long groups) {
         this.channels = channels;

@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * log-variances within the limits of the configuration. In training the latent is drawn, otherwise
  * it is the mode; noise as a second input decides the draw in either case.
  *
- * <p>The model owns the normalisation of its latents, a {@link LatentScale}: it is saved with the
+ * <p>The model owns the normalization of its latents, a {@link LatentScale}: it is saved with the
  * weights, and loaded where a file has one. {@link LatentStatistics} estimates it.
  *
  * <p>Weights have PyTorch's default distribution. The names of diffusers are in {@link
@@ -145,18 +145,18 @@ public final class AutoencoderKL extends AbstractBlock implements VariationalBlo
     }
 
     /**
-     * Returns the normalisation of the latents.
+     * Returns the normalization of the latents.
      *
-     * @return the normalisation; empty if it is not known
+     * @return the normalization; empty if it is not known
      */
     public Optional<LatentScale> latentScale() {
         return Optional.ofNullable(latentScale);
     }
 
     /**
-     * Sets the normalisation of the latents, which is saved with the weights.
+     * Sets the normalization of the latents, which is saved with the weights.
      *
-     * @param scale the normalisation, of 1 or Z channels
+     * @param scale the normalization, of 1 or Z channels
      */
     public void setLatentScale(LatentScale scale) {
         scale.requireFor(config.latentChannels());
@@ -164,28 +164,28 @@ public final class AutoencoderKL extends AbstractBlock implements VariationalBlo
     }
 
     /**
-     * The normalised latents of images: the modes, or in training drawn ones.
+     * The normalized latents of images: the modes, or in training drawn ones.
      *
      * @param store where the weights come from
      * @param images the images; (N, C, H, W)
      * @param training whether the weights are asked for with gradients
-     * @return the normalised latents, in the type of the weights; (N, Z, h, w)
-     * @throws IllegalStateException if the normalisation is not known
+     * @return the normalized latents, in the type of the weights; (N, Z, h, w)
+     * @throws IllegalStateException if the normalization is not known
      */
     public NDArray encodeScaled(ParameterStore store, NDArray images, boolean training) {
         return encodeScaled(store, images, null, training);
     }
 
     /**
-     * The normalised latents of images.
+     * The normalized latents of images.
      *
      * @param store where the weights come from
      * @param images the images; (N, C, H, W)
      * @param noise the noise that decides the draw; (N, Z, h, w); without it, the latents are the
      *     modes, or in training drawn ones
      * @param training whether the weights are asked for with gradients
-     * @return the normalised latents, in the type of the weights; (N, Z, h, w)
-     * @throws IllegalStateException if the normalisation is not known
+     * @return the normalized latents, in the type of the weights; (N, Z, h, w)
+     * @throws IllegalStateException if the normalization is not known
      */
     public NDArray encodeScaled(
             ParameterStore store, NDArray images, @Nullable NDArray noise, boolean training) {
@@ -193,19 +193,19 @@ public final class AutoencoderKL extends AbstractBlock implements VariationalBlo
         NDArray moments = moments(store, images, training);
         DiagonalGaussian posterior = DiagonalGaussian.ofMoments(moments, logVarClamp());
         NDArray latents = LatentDraw.of(posterior, noise, training);
-        return scale.normalise(latents).toType(moments.getDataType(), false);
+        return scale.normalize(latents).toType(moments.getDataType(), false);
     }
 
     /**
-     * The images of normalised latents, of the whole size that the latents cover. For images that
+     * The images of normalized latents, of the whole size that the latents cover. For images that
      * were padded before they were encoded it would be greater than theirs, so a model that pads is
      * asked with their size: {@link #decodeScaled(ParameterStore, NDArray, long, long, boolean)}.
      *
      * @param store where the weights come from
-     * @param latents the normalised latents; (N, Z, h, w)
+     * @param latents the normalized latents; (N, Z, h, w)
      * @param training whether the weights are asked for with gradients
      * @return the images; (N, C, H, W), where H and W are h and w times the scale
-     * @throws IllegalStateException if the normalisation is not known, or if the model pads
+     * @throws IllegalStateException if the normalization is not known, or if the model pads
      */
     public NDArray decodeScaled(ParameterStore store, NDArray latents, boolean training) {
         config.requireKnownSize();
@@ -213,23 +213,23 @@ public final class AutoencoderKL extends AbstractBlock implements VariationalBlo
     }
 
     private NDArray decodeWhole(ParameterStore store, NDArray latents, boolean training) {
-        try (NDArray denormalised = requireLatentScale().denormalise(latents)) {
-            return decode(store, denormalised, training);
+        try (NDArray denormalized = requireLatentScale().denormalize(latents)) {
+            return decode(store, denormalized, training);
         }
     }
 
     /**
-     * The images of normalised latents in the size of the images that were encoded, as the forward
+     * The images of normalized latents in the size of the images that were encoded, as the forward
      * pass returns them: what was padded at the bottom and the right is cut off.
      *
      * @param store where the weights come from
-     * @param latents the normalised latents; (N, Z, h, w)
+     * @param latents the normalized latents; (N, Z, h, w)
      * @param height the height H of the images that were encoded
      * @param width the width W of the images that were encoded
      * @param training whether the weights are asked for with gradients
      * @return the images; (N, C, H, W)
      * @throws IllegalArgumentException if images of this size have other latents
-     * @throws IllegalStateException if the normalisation is not known
+     * @throws IllegalStateException if the normalization is not known
      */
     public NDArray decodeScaled(
             ParameterStore store, NDArray latents, long height, long width, boolean training) {

@@ -21,7 +21,7 @@ import java.util.TreeSet;
  *     level
  * @param layersPerBlock the residual blocks of a level of the encoder, at least 1; a level of the
  *     decoder has one more
- * @param normGroups the groups of the normalisations, at least 1
+ * @param normGroups the groups of the normalizations, at least 1
  * @param attentionLevels the levels whose residual blocks are each followed by self-attention
  * @param middleAttention whether there is self-attention between the two blocks in the middle
  * @param quantConvolutions whether 1 × 1 convolutions follow the encoder and precede the decoder
@@ -195,7 +195,7 @@ public record AutoencoderKLConfig(
 
     /**
      * The autoencoder of FLUX.1 and Stable Diffusion 3: a scale of 8, 16 latent channels, no
-     * quantisation convolutions, 83,819,683 weights.
+     * quantization convolutions, 83,819,683 weights.
      *
      * @return the configuration
      */
@@ -246,7 +246,7 @@ public record AutoencoderKLConfig(
      * This configuration with other residual blocks.
      *
      * @param layersPerBlock the residual blocks of a level, at least 1
-     * @param normGroups the groups of the normalisations, at least 1
+     * @param normGroups the groups of the normalizations, at least 1
      * @return the configuration
      */
     public AutoencoderKLConfig withLayers(int layersPerBlock, int normGroups) {
@@ -286,7 +286,7 @@ public record AutoencoderKLConfig(
     }
 
     /**
-     * This configuration with or without quantisation convolutions.
+     * This configuration with or without quantization convolutions.
      *
      * @param present whether there are any
      * @return the configuration

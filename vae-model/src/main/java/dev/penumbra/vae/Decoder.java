@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.vae;
 
-/** Latents to images, after the convolution that undoes quantisation. */
+/** Latents to images, after the convolution that undoes quantization. */
 public final class Decoder extends Chain {
 
     /**

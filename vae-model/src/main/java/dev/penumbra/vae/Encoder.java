@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.vae;
 
-/** Images to the moments of their latents, before the quantisation convolution. */
+/** Images to the moments of their latents, before the quantization convolution. */
 public final class Encoder extends Chain {
 
     /**

@@ -8,7 +8,7 @@ import ai.djl.training.initializer.Initializer;
 import dev.penumbra.torch.NeuralOps;
 
 /**
- * Group normalisation with a scale and an offset per channel, on request followed by SiLU.
+ * Group normalization with a scale and an offset per channel, on request followed by SiLU.
  *
  * <p>The number added to the variance is {@link #EPSILON}.
  */

@@ -61,7 +61,7 @@ public record LatentScale(List<Double> shift, List<Double> scale) {
      *
      * @param shift what is subtracted, finite
      * @param scale what the difference is multiplied by, positive and finite
-     * @return the normalisation
+     * @return the normalization
      */
     public static LatentScale of(double shift, double scale) {
         return new LatentScale(List.of(shift), List.of(scale));
@@ -70,7 +70,7 @@ public record LatentScale(List<Double> shift, List<Double> scale) {
     /**
      * That of Stable Diffusion 1 and 2: a scale of 0.18215.
      *
-     * @return the normalisation
+     * @return the normalization
      */
     public static LatentScale sd15() {
         return of(0, 0.18215);
@@ -79,7 +79,7 @@ public record LatentScale(List<Double> shift, List<Double> scale) {
     /**
      * That of SDXL: a scale of 0.13025.
      *
-     * @return the normalisation
+     * @return the normalization
      */
     public static LatentScale sdxl() {
         return of(0, 0.13025);
@@ -88,7 +88,7 @@ public record LatentScale(List<Double> shift, List<Double> scale) {
     /**
      * That of Stable Diffusion 3: a shift of 0.0609 and a scale of 1.5305.
      *
-     * @return the normalisation
+     * @return the normalization
      */
     public static LatentScale sd3() {
         return of(0.0609, 1.5305);
@@ -97,7 +97,7 @@ public record LatentScale(List<Double> shift, List<Double> scale) {
     /**
      * That of FLUX.1: a shift of 0.1159 and a scale of 0.3611.
      *
-     * @return the normalisation
+     * @return the normalization
      */
     public static LatentScale flux() {
         return of(0.1159, 0.3611);
@@ -130,12 +130,12 @@ public record LatentScale(List<Double> shift, List<Double> scale) {
     }
 
     /**
-     * The normalised latents.
+     * The normalized latents.
      *
      * @param latents the latents; (N, Z, ...)
-     * @return the normalised latents; (N, Z, ...)
+     * @return the normalized latents; (N, Z, ...)
      */
-    public NDArray normalise(NDArray latents) {
+    public NDArray normalize(NDArray latents) {
         try (NDArray by = numbers(latents, shift);
                 NDArray factor = numbers(latents, scale);
                 NDArray centred = latents.sub(by)) {
@@ -144,15 +144,15 @@ public record LatentScale(List<Double> shift, List<Double> scale) {
     }
 
     /**
-     * The latents of normalised ones.
+     * The latents of normalized ones.
      *
-     * @param normalised the normalised latents; (N, Z, ...)
+     * @param normalized the normalized latents; (N, Z, ...)
      * @return the latents; (N, Z, ...)
      */
-    public NDArray denormalise(NDArray normalised) {
-        try (NDArray by = numbers(normalised, shift);
-                NDArray factor = numbers(normalised, scale);
-                NDArray centred = normalised.div(factor)) {
+    public NDArray denormalize(NDArray normalized) {
+        try (NDArray by = numbers(normalized, shift);
+                NDArray factor = numbers(normalized, scale);
+                NDArray centred = normalized.div(factor)) {
             return centred.add(by);
         }
     }
@@ -196,11 +196,11 @@ public record LatentScale(List<Double> shift, List<Double> scale) {
     }
 
     /**
-     * The normalisation that a file keeps.
+     * The normalization that a file keeps.
      *
      * @param texts the texts of the file by name
-     * @return the normalisation; empty if the file has none
-     * @throws IllegalArgumentException if the texts are not those of a normalisation
+     * @return the normalization; empty if the file has none
+     * @throws IllegalArgumentException if the texts are not those of a normalization
      */
     public static Optional<LatentScale> ofMetadata(Map<String, String> texts) {
         String shift = texts.get(SHIFT);

@@ -171,9 +171,9 @@ public final class LatentStatistics {
     }
 
     /**
-     * The normalisation to a mean of 0 and a variance of 1 over all elements.
+     * The normalization to a mean of 0 and a variance of 1 over all elements.
      *
-     * @return the normalisation
+     * @return the normalization
      * @throws IllegalStateException if there are no latents or they do not vary
      */
     public LatentScale totalScale() {
@@ -181,9 +181,9 @@ public final class LatentStatistics {
     }
 
     /**
-     * The normalisation of latent diffusion: a variance of 1 over all elements, and no shift.
+     * The normalization of latent diffusion: a variance of 1 over all elements, and no shift.
      *
-     * @return the normalisation
+     * @return the normalization
      * @throws IllegalStateException if there are no latents or they do not vary
      */
     public LatentScale unshiftedScale() {
@@ -191,9 +191,9 @@ public final class LatentStatistics {
     }
 
     /**
-     * The normalisation of each channel to a mean of 0 and a variance of 1.
+     * The normalization of each channel to a mean of 0 and a variance of 1.
      *
-     * @return the normalisation
+     * @return the normalization
      * @throws IllegalStateException if there are no latents or those of a channel do not vary
      */
     public LatentScale channelScale() {

@@ -21,7 +21,7 @@ public final class ParameterNames {
     /**
      * The weights by the names of diffusers, in the order of the model.
      *
-     * @param model the model; its weights need not be initialised
+     * @param model the model; its weights need not be initialized
      * @return the weights by name
      */
     public static Map<String, Parameter> parameters(AutoencoderKL model) {
@@ -33,7 +33,7 @@ public final class ParameterNames {
     /**
      * The names of diffusers by DJL's, in the order of the model.
      *
-     * @param model the model; its weights need not be initialised
+     * @param model the model; its weights need not be initialized
      * @return a name for every key of {@code model.getParameters()}
      */
     public static Map<String, String> byKey(AutoencoderKL model) {
@@ -64,7 +64,7 @@ public final class ParameterNames {
         return String.format(Locale.ROOT, "%02d", number);
     }
 
-    /** PyTorch calls scale and offset of a normalisation weight and bias. */
+    /** PyTorch calls scale and offset of a normalization weight and bias. */
     private static String affine(String name) {
         return switch (name) {
             case "gamma" -> "weight";

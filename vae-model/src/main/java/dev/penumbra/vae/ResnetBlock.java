@@ -8,7 +8,7 @@ import ai.djl.ndarray.types.Shape;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A residual block: twice normalisation, SiLU and a 3 × 3 convolution, added to the input, which
+ * A residual block: twice normalization, SiLU and a 3 × 3 convolution, added to the input, which
  * passes a 1 × 1 convolution where the number of channels changes.
  */
 public final class ResnetBlock extends VaeBlock {
@@ -24,7 +24,7 @@ public final class ResnetBlock extends VaeBlock {
      *
      * @param in the number of channels of the input, a multiple of {@code groups}
      * @param out the number of channels of the output, a multiple of {@code groups}
-     * @param groups the number of groups of the normalisations, at least 1
+     * @param groups the number of groups of the normalizations, at least 1
      */
     public ResnetBlock(long in, long out, long groups) {
         norm1 = addChildBlock("norm1", new GroupNorm(in, groups, true));

@@ -69,19 +69,19 @@ final class LatentScaleTest {
     void total_appliesToAllChannels() {
         NDArray latents = manager.create(new double[] {1, 2, 3, 5}, new Shape(1, 2, 2));
         LatentScale scale = LatentScale.of(1.5, 4);
-        NDArray normalised = scale.normalise(latents);
-        assertArrayEquals(new double[] {-2, 2, 6, 14}, normalised.toDoubleArray());
-        assertArrayEquals(new double[] {1, 2, 3, 5}, scale.denormalise(normalised).toDoubleArray());
+        NDArray normalized = scale.normalize(latents);
+        assertArrayEquals(new double[] {-2, 2, 6, 14}, normalized.toDoubleArray());
+        assertArrayEquals(new double[] {1, 2, 3, 5}, scale.denormalize(normalized).toDoubleArray());
     }
 
     @Test
     void channels_haveNumbersOfTheirOwn() {
         NDArray latents = manager.create(new double[] {1, 2, 3, 5, 0, 1, 2, 3}, new Shape(2, 2, 2));
-        NDArray normalised = CHANNELS.normalise(latents);
+        NDArray normalized = CHANNELS.normalize(latents);
         double[] expected = {1, 3, 0.425, 0.625, -1, 1, 0.325, 0.425};
-        assertArrayEquals(expected, normalised.toDoubleArray(), 1e-15);
+        assertArrayEquals(expected, normalized.toDoubleArray(), 1e-15);
         assertArrayEquals(
-                latents.toDoubleArray(), CHANNELS.denormalise(normalised).toDoubleArray(), 1e-15);
+                latents.toDoubleArray(), CHANNELS.denormalize(normalized).toDoubleArray(), 1e-15);
     }
 
     @ParameterizedTest
@@ -92,8 +92,8 @@ final class LatentScaleTest {
         NDArray latents = manager.ones(new Shape(1, 2, 3, 3), type);
         for (LatentScale scale : List.of(CHANNELS, LatentScale.flux())) {
             int before = manager.getManagedArrays().size();
-            assertEquals(type, scale.normalise(latents).getDataType());
-            assertEquals(type, scale.denormalise(latents).getDataType());
+            assertEquals(type, scale.normalize(latents).getDataType());
+            assertEquals(type, scale.denormalize(latents).getDataType());
             assertEquals(before + 2, manager.getManagedArrays().size());
         }
     }
@@ -102,8 +102,8 @@ final class LatentScaleTest {
     void gradients_areThoseOfDifferences() {
         NDList latents = new NDList(Gradients.normal(manager, 1, 2, 2, 3));
         for (LatentScale scale : List.of(CHANNELS, LatentScale.flux())) {
-            Gradients.assertNumeric(x -> scale.normalise(x.get(0)).square(), latents);
-            Gradients.assertNumeric(x -> scale.denormalise(x.get(0)).square(), latents);
+            Gradients.assertNumeric(x -> scale.normalize(x.get(0)).square(), latents);
+            Gradients.assertNumeric(x -> scale.denormalize(x.get(0)).square(), latents);
         }
     }
 
@@ -129,16 +129,16 @@ final class LatentScaleTest {
         NDArray images = manager.randomUniform(0, 1, new Shape(2, 1, 4, 4));
         NDArray noise = manager.randomNormal(new Shape(2, 2, 2, 2));
         DiagonalGaussian posterior = model.encode(store, images, false);
-        NDArray mode = CHANNELS.normalise(posterior.mode());
+        NDArray mode = CHANNELS.normalize(posterior.mode());
         assertEquals(mode, model.encodeScaled(store, images, false));
         assertEquals(
-                CHANNELS.normalise(posterior.sample(noise)),
+                CHANNELS.normalize(posterior.sample(noise)),
                 model.encodeScaled(store, images, noise, false));
         NDArray drawn = model.encodeScaled(store, images, true);
         assertEquals(mode.getShape(), drawn.getShape());
         assertEquals(false, mode.equals(drawn));
         assertEquals(
-                model.decode(store, CHANNELS.denormalise(mode), false),
+                model.decode(store, CHANNELS.denormalize(mode), false),
                 model.decodeScaled(store, mode, false));
     }
 
@@ -292,10 +292,10 @@ final class LatentScaleTest {
                 () -> LatentScale.of(0, Double.POSITIVE_INFINITY));
         assertRejected(
                 "latents must have 2 channels on axis 1, got (1, 3, 2)",
-                () -> CHANNELS.normalise(manager.ones(new Shape(1, 3, 2))));
+                () -> CHANNELS.normalize(manager.ones(new Shape(1, 3, 2))));
         assertRejected(
                 "latents must have 2 channels on axis 1, got (2)",
-                () -> CHANNELS.denormalise(manager.ones(new Shape(2))));
+                () -> CHANNELS.denormalize(manager.ones(new Shape(2))));
         assertRejected(
                 "latent_scale must be numbers with blanks between them, got 1 x",
                 () -> LatentScale.ofMetadata(Map.of("latent_shift", "0 0", "latent_scale", "1 x")));

@@ -170,23 +170,23 @@ final class LatentStatisticsTest {
     }
 
     @Test
-    void scales_normalise() {
+    void scales_normalize() {
         double[] values = latents(3, 0.5);
         NDArray all = manager.create(values, new Shape(SAMPLES, CHANNELS, PLACES));
         LatentStatistics statistics = divided(values, 3, DataType.FLOAT64);
         LatentStatistics total = new LatentStatistics(CHANNELS);
-        total.add(statistics.totalScale().normalise(all));
+        total.add(statistics.totalScale().normalize(all));
         assertEquals(0, total.mean(), 1e-12);
         assertEquals(1, total.variance(), 1e-12);
         LatentStatistics each = new LatentStatistics(CHANNELS);
-        each.add(statistics.channelScale().normalise(all));
+        each.add(statistics.channelScale().normalize(all));
         for (int channel = 0; channel < CHANNELS; channel++) {
             assertEquals(0, each.mean(channel), 1e-12);
             assertEquals(1, each.variance(channel), 1e-12);
         }
         LatentStatistics unshifted = new LatentStatistics(CHANNELS);
         LatentScale scale = statistics.unshiftedScale();
-        unshifted.add(scale.normalise(all));
+        unshifted.add(scale.normalize(all));
         assertEquals(1, unshifted.variance(), 1e-12);
         double mean = statistics.mean() * scale.scale().get(0);
         assertEquals(mean, unshifted.mean(), 1e-12);

@@ -30,7 +30,7 @@ import java.util.List;
  * @param coefficients the coefficient of each input; 0 for inputs after the target's step
  * @param error the distance \( \lVert \sum_i x_i p_i - q \rVert / \lVert q \rVert \) of the
  *     profiles, at least 0, exact to about 1e-7. If the online weights are independent noise around
- *     a constant, this is the deviation of the synthesised from the target average as a share of
+ *     a constant, this is the deviation of the synthesized from the target average as a share of
  *     the target's own deviation from the constant. Up to 0.01 the two are the same for any
  *     practical purpose, up to {@value #GOOD_ERROR} close; above that, use targets nearer to the
  *     tracked averages or more snapshots

@@ -28,7 +28,7 @@ import org.slf4j.LoggerFactory;
  * }</pre>
  *
  * <p>All parameters are combined, running statistics too, whose variances can become negative:
- * {@link dev.penumbra.ema.statistics.RunningStatistics} recomputes them for the synthesised
+ * {@link dev.penumbra.ema.statistics.RunningStatistics} recomputes them for the synthesized
  * weights. Integers are those of the latest snapshot used.
  */
 public final class PostHocSynthesis {

@@ -42,7 +42,7 @@ record BiasCorrectedDecay(double decay) implements DecaySchedule {
         return from == 0 ? 1 : settled(to - from) / settled(to);
     }
 
-    /** The sum of the weights of a zero-initialised average after a step of at least 1. */
+    /** The sum of the weights of a zero-initialized average after a step of at least 1. */
     private double settled(long step) {
         return WeightMath.complementOfExp(step * Math.log(decay));
     }

@@ -266,7 +266,7 @@ public final class Decays {
     }
 
     /**
-     * The decay that makes an average equal to a zero-initialised one divided by its bias.
+     * The decay that makes an average equal to a zero-initialized one divided by its bias.
      *
      * <p>\[ \beta_t = \beta \frac{1 - \beta^{t-1}}{1 - \beta^t} \]
      *

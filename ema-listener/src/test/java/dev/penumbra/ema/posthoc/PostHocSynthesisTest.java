@@ -67,7 +67,7 @@ final class PostHocSynthesisTest {
         return interval == 1 ? schedule : schedule.every(interval);
     }
 
-    /** Two averages of which snapshots are written, and those that are to be synthesised. */
+    /** Two averages of which snapshots are written, and those that are to be synthesized. */
     private WeightAverages averages(int interval) {
         Map<String, AveragingRule> rules = new LinkedHashMap<>();
         rules.put("narrow", schedule(0.05, interval));

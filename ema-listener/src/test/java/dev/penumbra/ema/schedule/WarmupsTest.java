@@ -228,7 +228,7 @@ final class WarmupsTest {
         assertEquals(Math.log(2) * 1e-11, endless.weightAt(1_000_000_000_000L), 1e-21);
     }
 
-    /** The average equals a zero-initialised one divided by the sum of its weights. */
+    /** The average equals a zero-initialized one divided by the sum of its weights. */
     @ParameterizedTest
     @CsvSource({"0.5, 1", "0.9, 42", "0.999, 20260824", "0, 3"})
     void biasCorrectedDecay_isTheDebiasedAverage(double decay, long seed) {

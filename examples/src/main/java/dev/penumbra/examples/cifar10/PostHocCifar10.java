@@ -31,7 +31,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** Compares averages synthesised after the training with averages tracked during it. */
+/** Compares averages synthesized after the training with averages tracked during it. */
 @Command(
         name = "posthoc",
         description = {

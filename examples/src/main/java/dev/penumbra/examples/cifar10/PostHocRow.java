@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * A synthesised average beside the one that was tracked directly.
+ * A synthesized average beside the one that was tracked directly.
  *
  * @param every the steps between two updates
  * @param width the relative width
@@ -17,7 +17,7 @@ import java.util.Locale;
  * @param share the distance of the weights as a share of the distance that the tracked ones have
  *     from the final online weights
  * @param tracked the accuracy of the tracked average on the test set
- * @param synthesised the accuracy of the synthesised average
+ * @param synthesized the accuracy of the synthesized average
  * @param differing the number of test images that the two classify differently
  */
 record PostHocRow(
@@ -28,7 +28,7 @@ record PostHocRow(
         double error,
         double share,
         double tracked,
-        double synthesised,
+        double synthesized,
         int differing) {
 
     static String report(List<PostHocRow> rows, PostHocRun.Settings settings, String command) {
@@ -40,7 +40,7 @@ record PostHocRow(
                 width that was tracked during the training?
 
                 | update every | width | predicted error | error of the weights | as a share of the \
-                distance to the online weights | tracked, % | synthesised, % | images that differ |
+                distance to the online weights | tracked, % | synthesized, % | images that differ |
                 |---:|---:|---:|---:|---:|---:|---:|---:|
                 """);
         for (PostHocRow row : rows) {
@@ -55,7 +55,7 @@ record PostHocRow(
                             row.error,
                             row.share,
                             100 * row.tracked,
-                            100 * row.synthesised,
+                            100 * row.synthesized,
                             row.differing));
         }
         text.append(origin(settings, command));

@@ -78,9 +78,9 @@ public final class AdversarialTraining implements Stateful {
     /**
      * Begins.
      *
-     * @param autoencoder the initialised trainer of a model whose block is a {@link WithLastLayer},
+     * @param autoencoder the initialized trainer of a model whose block is a {@link WithLastLayer},
      *     alone or in a {@link WithLogScale}, and whose loss is a {@link VaeLoss}
-     * @param discriminator the initialised trainer of a model from images; (N, C, H, W) to logits;
+     * @param discriminator the initialized trainer of a model from images; (N, C, H, W) to logits;
      *     its loss is not used
      * @param config the settings
      * @throws IllegalArgumentException if the block or the loss is another one, or if there are

@@ -59,7 +59,7 @@ public final class DeltaVae {
     }
 
     /**
-     * The least divergence per latent dimension of a factorised posterior from a stationary
+     * The least divergence per latent dimension of a factorized posterior from a stationary
      * autoregressive prior \(z_t = \alpha z_{t-1} + \sqrt{1 - \alpha^2} \varepsilon\).
      *
      * <p>\[ \tfrac12 \left( (n - 2) \ln(1 + \alpha^2) - \ln(1 - \alpha^2) \right) \]

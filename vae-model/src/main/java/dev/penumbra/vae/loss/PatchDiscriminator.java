@@ -20,10 +20,10 @@ import dev.penumbra.vae.FanInUniform;
  *
  * <p>Convolutions are 4 × 4 with a padding of 1. The first and {@code layers - 1} others halve the
  * image and, up to eight times the width, double the channels; two of stride 1 follow. All but the
- * first and the last are followed by a batch normalisation, all but the last by a leaky ReLU of
+ * first and the last are followed by a batch normalization, all but the last by a leaky ReLU of
  * slope 0.2. With three layers a patch has 70 × 70 pixels.
  *
- * <p>Weights are drawn from N(0, 0.02²), scales of normalisations from N(1, 0.02²).
+ * <p>Weights are drawn from N(0, 0.02²), scales of normalizations from N(1, 0.02²).
  *
  * @param channels the channels C of the images, at least 1
  * @param width the channels after the first convolution, at least 1; 64 in the paper
@@ -72,7 +72,7 @@ public record PatchDiscriminator(int channels, int width, int layers) {
         for (int layer = 1; layer <= layers; layer++) {
             int out = width * Math.min(1 << Math.min(layer, 30), MOST);
             block.add(convolution(in, out, layer < layers ? 2 : 1, false))
-                    .add(normalisation())
+                    .add(normalization())
                     .add(PatchDiscriminator::activation);
             in = out;
         }
@@ -100,10 +100,10 @@ public record PatchDiscriminator(int channels, int width, int layers) {
         return convolution;
     }
 
-    private static Block normalisation() {
-        BatchNorm normalisation = BatchNorm.builder().build();
-        normalisation.setInitializer(PatchDiscriminator::scales, Parameter.Type.GAMMA);
-        return normalisation;
+    private static Block normalization() {
+        BatchNorm normalization = BatchNorm.builder().build();
+        normalization.setInitializer(PatchDiscriminator::scales, Parameter.Type.GAMMA);
+        return normalization;
     }
 
     private static NDArray scales(NDManager manager, Shape shape, DataType type) {

@@ -31,7 +31,7 @@ public record Reduction(Divisor reconstruction, Divisor kl) {
      * Both sums divided by the number of image elements, as MosaicML's: the scale of a mean with
      * the balance of sums.
      */
-    public static final Reduction DIM_NORMALISED =
+    public static final Reduction DIM_NORMALIZED =
             new Reduction(Divisor.ELEMENTS, Divisor.IMAGE_ELEMENTS);
 
     /**

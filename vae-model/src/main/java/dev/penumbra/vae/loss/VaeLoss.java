@@ -198,8 +198,8 @@ public final class VaeLoss extends Loss implements Stateful {
             NDArray loss = parts.reconstruction().add(parts.weightedKl());
             if (!accumulating) {
                 double[] numbers = numbers(range.with(loss, parts, images, views.get(0)));
-                range.check(numbers);
                 record(parts.values(numbers[0], numbers[1], numbers[2]));
+                range.check(numbers);
                 tell(predictions.get(1));
             }
             loss.attach(owner);

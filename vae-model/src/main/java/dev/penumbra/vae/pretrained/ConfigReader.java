@@ -164,7 +164,7 @@ final class ConfigReader {
     }
 
     /**
-     * The normalisation as diffusers' pipelines apply it: {@code (z - shift_factor) *
+     * The normalization as diffusers' pipelines apply it: {@code (z - shift_factor) *
      * scaling_factor}, or {@code (z - latents_mean) * scaling_factor / latents_std}.
      */
     private Optional<LatentScale> latentScale(int latentChannels) {

@@ -14,11 +14,11 @@ import java.util.Optional;
  * What diffusers' {@code config.json} of an {@code AutoencoderKL} says.
  *
  * <p>Fields that diffusers added over the years have its defaults where they are not there: 32
- * groups, a {@code scaling_factor} of 0.18215, no shift, self-attention in the middle, quantisation
+ * groups, a {@code scaling_factor} of 0.18215, no shift, self-attention in the middle, quantization
  * convolutions, {@code force_upcast}.
  *
  * @param architecture the architecture, which refuses odd sizes
- * @param latentScale the normalisation of the latents; empty where {@code scaling_factor} is null
+ * @param latentScale the normalization of the latents; empty where {@code scaling_factor} is null
  * @param forceUpcast whether the weights are meant to run in float32 and not in float16
  */
 public record DiffusersConfig(
@@ -27,7 +27,7 @@ public record DiffusersConfig(
     /** The name of the file in a folder. */
     static final String NAME = "config.json";
 
-    /** Checks that there is a normalisation for the latents. */
+    /** Checks that there is a normalization for the latents. */
     public DiffusersConfig {
         Objects.requireNonNull(architecture, "architecture");
         latentScale.ifPresent(scale -> scale.requireFor(architecture.latentChannels()));
@@ -67,7 +67,7 @@ public record DiffusersConfig(
     /**
      * Returns the text of a file that says this, as diffusers writes it.
      *
-     * <p>A normalisation of one number is {@code scaling_factor} and {@code shift_factor}; one of
+     * <p>A normalization of one number is {@code scaling_factor} and {@code shift_factor}; one of
      * every channel is {@code latents_mean} and {@code latents_std} beside a {@code scaling_factor}
      * of 1. Where it is not known, {@code scaling_factor} is null: diffusers loads such a folder,
      * and its pipelines stop at the first latent.

@@ -12,7 +12,7 @@ import java.util.Optional;
  * @param family the names of the weights
  * @param prefix what was before each name, such as {@code first_stage_model.}; may be empty
  * @param unread the tensors that belong to something else than the autoencoder, by name
- * @param latentScale the normalisation of the latents, if the file has one
+ * @param latentScale the normalization of the latents, if the file has one
  */
 public record LoadedWeights(
         KeyFamily family, String prefix, List<String> unread, Optional<LatentScale> latentScale) {

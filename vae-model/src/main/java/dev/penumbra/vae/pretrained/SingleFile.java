@@ -67,7 +67,7 @@ final class SingleFile {
         return WeightsReader.match(files, layout, expected, TypeConversion.FLOATING).isComplete();
     }
 
-    /** The normalisation that the other parts of a checkpoint tell. */
+    /** The normalization that the other parts of a checkpoint tell. */
     static Optional<LatentScale> ofCheckpoint(Set<String> names, AutoencoderKLConfig config) {
         // Playground 2.5 looks like SDXL and has numbers of every channel.
         if (names.contains("edm_mean")) {

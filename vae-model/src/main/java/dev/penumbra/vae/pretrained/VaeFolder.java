@@ -18,7 +18,7 @@ import java.util.stream.Stream;
  * A folder with an autoencoder as diffusers publishes it: {@code config.json} and {@code
  * diffusion_pytorch_model.safetensors}.
  *
- * <p>It is read with the architecture and the normalisation of the latents that it has, and refused
+ * <p>It is read with the architecture and the normalization of the latents that it has, and refused
  * where a field asks for something that {@link AutoencoderKL} does not compute. Saved folders are
  * read by diffusers' {@code AutoencoderKL.from_pretrained}.
  */
@@ -35,7 +35,7 @@ public final class VaeFolder {
                     "diffusion_pytorch_model.safetensors.index.json",
                     "diffusion_pytorch_model.safetensors.index.fp16.json");
 
-    /** How far a normalisation in the file of weights may be from the configuration's. */
+    /** How far a normalization in the file of weights may be from the configuration's. */
     private static final double ROUNDING = 1e-9;
 
     private VaeFolder() {}
@@ -45,7 +45,7 @@ public final class VaeFolder {
      *
      * @param path the folder, that of a pipeline with {@code vae} in it, or a file
      * @param manager the owner of the weights
-     * @return the autoencoder, with the normalisation of its latents where that is known
+     * @return the autoencoder, with the normalization of its latents where that is known
      * @throws PretrainedException if the folder or its configuration cannot be understood
      * @throws TensorMismatchException if the weights are not those of the configuration
      * @throws IOException if a file cannot be read
@@ -62,7 +62,7 @@ public final class VaeFolder {
      * the same with {@code fp16} in the name.
      *
      * <p>A file needs {@code config.json} beside it, unless it is one of Stable Diffusion 1, 2, XL
-     * or 3 or of FLUX.1, a whole checkpoint or the autoencoder alone. The normalisation of the
+     * or 3 or of FLUX.1, a whole checkpoint or the autoencoder alone. The normalization of the
      * latents is known for whole checkpoints only: the files of the autoencoders of Stable
      * Diffusion 1 and XL look the same, as do those of Stable Diffusion 3 and FLUX.1.
      *
@@ -70,7 +70,7 @@ public final class VaeFolder {
      * @param manager the owner of the weights
      * @param dataType the type of the weights: float32, float64, or float16 where the configuration
      *     has {@code force_upcast} false
-     * @return the autoencoder, with the normalisation of its latents where that is known
+     * @return the autoencoder, with the normalization of its latents where that is known
      * @throws PretrainedException if the folder or its configuration cannot be understood
      * @throws TensorMismatchException if the weights are not those of the configuration
      * @throws IOException if a file cannot be read
@@ -114,7 +114,7 @@ public final class VaeFolder {
      *
      * @param folder the folder; made if it is not there, otherwise files of these names are
      *     replaced
-     * @param model the autoencoder, with initialised weights
+     * @param model the autoencoder, with initialized weights
      * @throws IOException if a file cannot be written
      * @throws IllegalStateException if the model has no weights yet
      * @throws IllegalArgumentException if the model's clamp is not latent diffusion's

@@ -29,7 +29,7 @@ import java.util.Optional;
  * prefix, losses ({@code loss.}) and averages ({@code model_ema.}) belong to something else and are
  * not read. The layers of self-attention may be matrices or convolutions in any of them.
  *
- * <p>Weights do not tell the groups of the normalisations. Where diffusers' {@code config.json}
+ * <p>Weights do not tell the groups of the normalizations. Where diffusers' {@code config.json}
  * lies beside a file, it must say what the model's configuration does. {@link VaeFolder} makes the
  * model from it.
  */
@@ -38,11 +38,11 @@ public final class VaeWeightsFile {
     private VaeWeightsFile() {}
 
     /**
-     * Reads weights into a model, and the normalisation of its latents if the file has one. On
+     * Reads weights into a model, and the normalization of its latents if the file has one. On
      * failure the model is as it was.
      *
      * @param path the file
-     * @param model the model, with initialised weights
+     * @param model the model, with initialized weights
      * @param conversion which types are converted to those of the model's weights
      * @return what was found
      * @throws TensorMismatchException if the file does not have exactly the model's weights
@@ -79,7 +79,7 @@ public final class VaeWeightsFile {
         return new LoadedWeights(layout.family(), layout.prefix(), reader.unread(), scale);
     }
 
-    /** The normalisation of the latents in a file, after a check that the model can take it. */
+    /** The normalization of the latents in a file, after a check that the model can take it. */
     static Optional<LatentScale> scale(WeightFiles file, AutoencoderKLConfig config)
             throws SafetensorsException {
         try {
@@ -92,12 +92,12 @@ public final class VaeWeightsFile {
     }
 
     /**
-     * Writes the weights of a model, and the normalisation of its latents if it is known. The file
-     * appears complete or not at all. Without a normalisation it is the one that PyTorch's
+     * Writes the weights of a model, and the normalization of its latents if it is known. The file
+     * appears complete or not at all. Without a normalization it is the one that PyTorch's
      * libraries write of the same weights.
      *
      * @param path the file, replaced if it exists
-     * @param model the model, with initialised weights
+     * @param model the model, with initialized weights
      * @param family the names in the file
      * @throws IOException if the file cannot be written; it is as it was before
      * @throws IllegalStateException if the model has no weights yet

@@ -44,7 +44,7 @@ final class Checks {
         }
     }
 
-    /** The normalisation of the latents, which a scaled pass needs. */
+    /** The normalization of the latents, which a scaled pass needs. */
     static LatentScale scale(AutoencoderKL model) {
         return model.latentScale()
                 .orElseThrow(

@@ -9,14 +9,14 @@ import dev.penumbra.torch.NeuralOps;
 import java.io.IOException;
 
 /**
- * A normalisation with statistics that are known: a factor and a summand per channel.
+ * A normalization with statistics that are known: a factor and a summand per channel.
  *
  * @param source the input
  * @param scale the factors, of at least single precision; (1, C, 1, 1)
  * @param shift the summands, of the same type; (1, C, 1, 1)
  * @param silu whether SiLU follows
  */
-record Normalised(Rows source, NDArray scale, NDArray shift, boolean silu) implements Rows {
+record Normalized(Rows source, NDArray scale, NDArray shift, boolean silu) implements Rows {
 
     @Override
     public Shape shape() {

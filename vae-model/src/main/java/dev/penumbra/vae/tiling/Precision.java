@@ -9,7 +9,7 @@ final class Precision {
 
     private Precision() {}
 
-    /** The type in which values of a type are normalised and compared: at least single. */
+    /** The type in which values of a type are normalized and compared: at least single. */
     static DataType wide(DataType type) {
         return type == DataType.FLOAT16 ? DataType.FLOAT32 : type;
     }

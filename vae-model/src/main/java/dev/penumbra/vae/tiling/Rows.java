@@ -13,7 +13,7 @@ sealed interface Rows
                 Doubled,
                 Field,
                 Image,
-                Normalised,
+                Normalized,
                 Places,
                 Projected,
                 Sum,

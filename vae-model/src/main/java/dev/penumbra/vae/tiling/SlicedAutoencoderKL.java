@@ -35,7 +35,7 @@ public final class SlicedAutoencoderKL {
     /**
      * Makes a sliced view of a model.
      *
-     * @param model the model, whose weights are initialised
+     * @param model the model, whose weights are initialized
      * @param sliceSize the most samples at a time, at least 1
      * @return the view
      */
@@ -87,30 +87,30 @@ public final class SlicedAutoencoderKL {
     }
 
     /**
-     * The normalised latents of images: the modes.
+     * The normalized latents of images: the modes.
      *
      * @param store where the weights come from
      * @param images the images; (N, C, H, W)
-     * @return the normalised latents, on the manager of the images; (N, Z, h, w)
-     * @throws IllegalStateException if the model's normalisation is not known
+     * @return the normalized latents, on the manager of the images; (N, Z, h, w)
+     * @throws IllegalStateException if the model's normalization is not known
      */
     public NDArray encodeScaled(ParameterStore store, NDArray images) {
         LatentScale scale = Checks.scale(model);
         try (NDArray moments = moments(store, images);
                 NDArray modes =
                         moments.get(new NDIndex(":, :{}", model.config().latentChannels()))) {
-            return scale.normalise(modes);
+            return scale.normalize(modes);
         }
     }
 
     /**
-     * The images of normalised latents, of the whole size that the latents cover.
+     * The images of normalized latents, of the whole size that the latents cover.
      *
      * @param store where the weights come from
-     * @param latents the normalised latents; (N, Z, h, w)
+     * @param latents the normalized latents; (N, Z, h, w)
      * @return the images, on the manager of the latents; (N, C, H, W), where H and W are h and w
      *     times the scale
-     * @throws IllegalStateException if the model's normalisation is not known
+     * @throws IllegalStateException if the model's normalization is not known
      */
     public NDArray decodeScaled(ParameterStore store, NDArray latents) {
         model.config().requireKnownSize();
@@ -120,22 +120,22 @@ public final class SlicedAutoencoderKL {
     private NDArray decodeWhole(ParameterStore store, NDArray latents) {
         LatentScale scale = Checks.scale(model);
         Checks.requirePlain("latents", latents);
-        try (NDArray denormalised = scale.denormalise(latents)) {
-            return decode(store, denormalised);
+        try (NDArray denormalized = scale.denormalize(latents)) {
+            return decode(store, denormalized);
         }
     }
 
     /**
-     * The images of normalised latents in the size of the images that were encoded: what was padded
+     * The images of normalized latents in the size of the images that were encoded: what was padded
      * at the bottom and the right is cut off.
      *
      * @param store where the weights come from
-     * @param latents the normalised latents; (N, Z, h, w)
+     * @param latents the normalized latents; (N, Z, h, w)
      * @param height the height H of the images that were encoded
      * @param width the width W of the images that were encoded
      * @return the images, on the manager of the latents; (N, C, H, W)
      * @throws IllegalArgumentException if images of this size have other latents
-     * @throws IllegalStateException if the model's normalisation is not known
+     * @throws IllegalStateException if the model's normalization is not known
      */
     public NDArray decodeScaled(ParameterStore store, NDArray latents, long height, long width) {
         Checks.scale(model);

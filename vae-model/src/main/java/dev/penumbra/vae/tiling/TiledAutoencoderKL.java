@@ -23,7 +23,7 @@ import java.util.Objects;
  *
  * <p>Results are those of {@link AutoencoderKL} up to rounding, not a blend of tiles that know
  * nothing of each other. Every operation runs over tiles of whole rows, and those that see all of
- * an image see all of its tiles: normalisations take mean and variance over all tiles, in double
+ * an image see all of its tiles: normalizations take mean and variance over all tiles, in double
  * precision; convolutions take the rows around a tile from its neighbours, and zeros beyond the
  * borders of the image only; attention goes through all keys in parts.
  *
@@ -46,7 +46,7 @@ public final class TiledAutoencoderKL {
     /**
      * Makes a tiled view of a model, with activations in the system's folder of temporary files.
      *
-     * @param model the model, whose weights are initialised
+     * @param model the model, whose weights are initialized
      * @param tileSize the height and width of a square with as many places as a tile, at least 1; a
      *     tile has at least one row, whatever its width
      * @return the view
@@ -123,32 +123,32 @@ public final class TiledAutoencoderKL {
     }
 
     /**
-     * The normalised latents of images: the modes.
+     * The normalized latents of images: the modes.
      *
      * @param store where the weights come from
      * @param images the images; (N, C, H, W)
-     * @return the normalised latents, on the manager of the images; (N, Z, h, w)
+     * @return the normalized latents, on the manager of the images; (N, Z, h, w)
      * @throws IOException if the temporary files cannot be made, written or read
-     * @throws IllegalStateException if the model's normalisation is not known
+     * @throws IllegalStateException if the model's normalization is not known
      */
     public NDArray encodeScaled(ParameterStore store, NDArray images) throws IOException {
         LatentScale scale = Checks.scale(model);
         try (NDArray moments = moments(store, images);
                 NDArray modes =
                         moments.get(new NDIndex(":, :{}", model.config().latentChannels()))) {
-            return scale.normalise(modes);
+            return scale.normalize(modes);
         }
     }
 
     /**
-     * The images of normalised latents, of the whole size that the latents cover.
+     * The images of normalized latents, of the whole size that the latents cover.
      *
      * @param store where the weights come from
-     * @param latents the normalised latents; (N, Z, h, w)
+     * @param latents the normalized latents; (N, Z, h, w)
      * @return the images, on the manager of the latents; (N, C, H, W), where H and W are h and w
      *     times the scale
      * @throws IOException if the temporary files cannot be made, written or read
-     * @throws IllegalStateException if the model's normalisation is not known
+     * @throws IllegalStateException if the model's normalization is not known
      */
     public NDArray decodeScaled(ParameterStore store, NDArray latents) throws IOException {
         model.config().requireKnownSize();
@@ -158,23 +158,23 @@ public final class TiledAutoencoderKL {
     private NDArray decodeWhole(ParameterStore store, NDArray latents) throws IOException {
         LatentScale scale = Checks.scale(model);
         Checks.requirePlain("latents", latents);
-        try (NDArray denormalised = scale.denormalise(latents)) {
-            return decode(store, denormalised);
+        try (NDArray denormalized = scale.denormalize(latents)) {
+            return decode(store, denormalized);
         }
     }
 
     /**
-     * The images of normalised latents in the size of the images that were encoded: what was padded
+     * The images of normalized latents in the size of the images that were encoded: what was padded
      * at the bottom and the right is cut off.
      *
      * @param store where the weights come from
-     * @param latents the normalised latents; (N, Z, h, w)
+     * @param latents the normalized latents; (N, Z, h, w)
      * @param height the height H of the images that were encoded
      * @param width the width W of the images that were encoded
      * @return the images, on the manager of the latents; (N, C, H, W)
      * @throws IllegalArgumentException if images of this size have other latents
      * @throws IOException if the temporary files cannot be made, written or read
-     * @throws IllegalStateException if the model's normalisation is not known
+     * @throws IllegalStateException if the model's normalization is not known
      */
     public NDArray decodeScaled(ParameterStore store, NDArray latents, long height, long width)
             throws IOException {

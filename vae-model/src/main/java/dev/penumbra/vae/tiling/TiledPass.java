@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The blocks of an autoencoder over one sample in tiles.
  *
- * <p>What lies between two operations that see all tiles, which are the normalisations and the
+ * <p>What lies between two operations that see all tiles, which are the normalizations and the
  * attention, is one pass over the tiles from one field to the next.
  */
 final class TiledPass {
@@ -45,7 +45,7 @@ final class TiledPass {
      * @param scope the owner of what lives as long as the pass, on the device that computes
      * @param type the type of the activations
      * @param tiling the tiles
-     * @param groups the groups of the normalisations
+     * @param groups the groups of the normalizations
      */
     TiledPass(ParameterStore store, NDManager scope, DataType type, Tiling tiling, int groups) {
         this.store = store;
@@ -84,7 +84,7 @@ final class TiledPass {
     }
 
     private Rows activated(Rows x, @Nullable Block norm) throws IOException {
-        return norm == null ? x : normalised(x, norm, true);
+        return norm == null ? x : normalized(x, norm, true);
     }
 
     private Field apply(Block block, Rows x) throws IOException {
@@ -107,9 +107,9 @@ final class TiledPass {
     }
 
     private Field resnet(Block block, Rows x) throws IOException {
-        Rows first = normalised(x, Children.get(block, "norm1"), true);
+        Rows first = normalized(x, Children.get(block, "norm1"), true);
         try (Field h = stored(convolved(first, Children.get(block, "conv1")))) {
-            Rows second = normalised(h, Children.get(block, "norm2"), true);
+            Rows second = normalized(h, Children.get(block, "norm2"), true);
             Rows residual = convolved(second, Children.get(block, "conv2"));
             Optional<Block> shortcut = Children.find(block, "conv_shortcut");
             return stored(
@@ -118,7 +118,7 @@ final class TiledPass {
     }
 
     private Field attention(Block block, Rows x) throws IOException {
-        Rows tokens = new Tokens(normalised(x, Children.get(block, "group_norm"), false));
+        Rows tokens = new Tokens(normalized(x, Children.get(block, "group_norm"), false));
         Rows query = projected(tokens, Children.get(block, "to_q"));
         long step = Math.min(TOKENS, tiling.places());
         try (Field key = stored(projected(tokens, Children.get(block, "to_k")), step);
@@ -139,7 +139,7 @@ final class TiledPass {
         return new Projected(x, weights(projection));
     }
 
-    private Rows normalised(Rows x, Block norm, boolean silu) throws IOException {
+    private Rows normalized(Rows x, Block norm, boolean silu) throws IOException {
         GroupStatistics statistics = new GroupStatistics(groups);
         tiles(x, step(x.shape()), (from, tile) -> statistics.add(tile));
         double[] scale = doubles(norm, "gamma");
@@ -150,7 +150,7 @@ final class TiledPass {
             scale[c] /= Math.sqrt(statistics.variance(group) + GroupNorm.EPSILON);
             shift[c] -= statistics.mean(group) * scale[c];
         }
-        return new Normalised(x, perChannel(scale), perChannel(shift), silu);
+        return new Normalized(x, perChannel(scale), perChannel(shift), silu);
     }
 
     private NDArray perChannel(double[] values) {

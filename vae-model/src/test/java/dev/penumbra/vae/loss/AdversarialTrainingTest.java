@@ -60,7 +60,7 @@ final class AdversarialTrainingTest {
             VaeLoss.builder()
                     .setReconstruction(new ReconstructionTerm.L1())
                     .setKl(new KlTerm.Plain())
-                    .setReduction(Reduction.DIM_NORMALISED)
+                    .setReduction(Reduction.DIM_NORMALIZED)
                     .setSchedule(KlAnnealing.constant(KL_WEIGHT))
                     .build();
 

@@ -25,7 +25,7 @@ final class ReductionTest {
         Reduction summed = Reduction.SUM_PER_SAMPLE_MEAN_OVER_BATCH;
         assertEquals(1e-6, beta(summed, 1e-6, IMAGES, LATENTS));
         assertEquals(1, beta(Reduction.SUM, 1, IMAGES, LATENTS));
-        assertEquals(0.25, beta(Reduction.DIM_NORMALISED, 0.25, IMAGES, LATENTS), 1e-16);
+        assertEquals(0.25, beta(Reduction.DIM_NORMALIZED, 0.25, IMAGES, LATENTS), 1e-16);
         Reduction mixed = Reduction.MEAN_RECONSTRUCTION_SUMMED_KL;
         assertEquals(3.072, beta(mixed, 0.00025, IMAGES, new Shape(5, 128)), 1e-14);
         Shape large = new Shape(2, 3, 256, 256);

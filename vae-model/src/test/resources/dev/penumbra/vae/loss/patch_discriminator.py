@@ -3,7 +3,7 @@
 
 Python 3.11.7, torch 2.13.0+cpu: python patch_discriminator.py > patch_discriminator.json
 
-Weights are 0.3 sin(k) and scales of normalisations 1 + 0.3 sin(k), where k counts all of them in
+Weights are 0.3 sin(k) and scales of normalizations 1 + 0.3 sin(k), where k counts all of them in
 the order of the layers; pixels are cos(0.37 k).
 """
 import json

@@ -3,7 +3,7 @@
 
 Python 3.11.7, torch 2.13.0+cpu: python perceptual.py
 
-One convolution stands for the network. Features are normalised over the channels, their squared
+One convolution stands for the network. Features are normalized over the channels, their squared
 differences pass a dropout and a convolution of one place, and are averaged over the places. With
 the dropout active the distances would be others.
 """
@@ -21,12 +21,12 @@ class Distance(torch.nn.Module):
         self.dropout = torch.nn.Dropout(0.5)
         self.weights = torch.nn.Conv2d(4, 1, 1, bias=False, dtype=torch.float64)
 
-    def normalised(self, x):
+    def normalized(self, x):
         y = torch.relu(self.features(x))
         return y / (torch.sqrt(torch.sum(y * y, dim=1, keepdim=True)) + 1e-10)
 
     def forward(self, x, y):
-        difference = (self.normalised(x) - self.normalised(y)) ** 2
+        difference = (self.normalized(x) - self.normalized(y)) ** 2
         return self.weights(self.dropout(difference)).mean([2, 3], keepdim=True)
 
 
