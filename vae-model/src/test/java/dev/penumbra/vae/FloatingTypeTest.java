@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.vae;
 
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Block;
+import ai.djl.training.ParameterStore;
 import dev.penumbra.testing.Rejections;
 import dev.penumbra.vae.loss.WithLastLayer;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -49,6 +53,28 @@ final class FloatingTypeTest {
             Rejections.assertRejected(
                     message("bfloat16"),
                     () -> model.initialize(manager, DataType.BFLOAT16, new Shape(1, 1, 28, 28)));
+        }
+    }
+
+    /** The engine's own words are of tensors and of a scalar type Byte. */
+    @ParameterizedTest
+    @EnumSource(names = {"UINT8", "INT32", "FLOAT16", "FLOAT64"})
+    void imagesOfAnotherType_areRejected(DataType type) {
+        Shape shape = new Shape(1, 1, 28, 28);
+        ParameterStore store = new ParameterStore();
+        try (NDManager manager = NDManager.newBaseManager()) {
+            NDList images = new NDList(manager.ones(shape).toType(type, false));
+            for (Block model :
+                    List.of(
+                            new AutoencoderKL(AutoencoderKLConfig.mnist()),
+                            new MlpVae(MlpVaeConfig.mnist()))) {
+                model.initialize(manager, DataType.FLOAT32, shape);
+                Rejections.assertRejected(
+                        "images and latents must be float32, as the weights are, got "
+                                + type
+                                + ": convert them with toType, and scale what was integers",
+                        () -> model.forward(store, images, false));
+            }
         }
     }
 }
