@@ -3,8 +3,8 @@ package dev.penumbra.ema;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
@@ -233,6 +233,14 @@ final class ScriptAverageTest {
         }
     }
 
+    private static double farthest(double[] first, double[] second) {
+        double farthest = 0;
+        for (int i = 0; i < first.length; i++) {
+            farthest = Math.max(farthest, Math.abs(first[i] - second[i]));
+        }
+        return farthest;
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"whole", "frozen", "headed", "default"})
     void average_hasEveryTensorAndItsOutput(String kind) throws Exception {
@@ -256,7 +264,7 @@ final class ScriptAverageTest {
                 double[] output = doubles(training.ema.forward(rows).head());
                 assertArrayEquals(expected, output, 1e-4);
             }
-            assertNotEquals(expected[0], own[0], 1e-2);
+            assertTrue(farthest(expected, own) > 1e-2, "the online output must be another");
             assertEquals(online, online(training.model));
             assertArrayEquals(own, doubles(training.trainer.evaluate(rows).head()));
         }
