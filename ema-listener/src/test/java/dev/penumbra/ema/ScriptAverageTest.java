@@ -211,6 +211,7 @@ final class ScriptAverageTest {
         private final Plain plain;
 
         Training(String kind) throws Exception {
+            manager.getEngine().setRandomSeed(1);
             model = model(kind);
             trainer = Perceptron.trainer(model, ema);
             if (kind.equals("whole")) {
