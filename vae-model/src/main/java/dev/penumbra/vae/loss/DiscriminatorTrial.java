@@ -9,12 +9,14 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractSymbolBlock;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
+import ai.djl.training.ParameterStore;
 import ai.djl.training.Trainer;
 import ai.djl.util.Pair;
 import dev.penumbra.internal.operator.ForeachOps;
 import dev.penumbra.internal.operator.TensorList;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /** The passes through a discriminator, whose faults are told in words that name it. */
 final class DiscriminatorTrial {
@@ -28,9 +30,13 @@ final class DiscriminatorTrial {
 
     /** The logits of images, with a gradient where the thread records one. */
     NDArray logits(NDArray images) {
+        return logits(images, discriminator::forward);
+    }
+
+    private static NDArray logits(NDArray images, UnaryOperator<NDList> pass) {
         NDList outputs;
         try {
-            outputs = discriminator.forward(new NDList(images));
+            outputs = pass.apply(new NDList(images));
         } catch (EngineException | IllegalArgumentException | IllegalStateException e) {
             throw new IllegalArgumentException(
                     "The discriminator cannot take images of "
@@ -77,7 +83,10 @@ final class DiscriminatorTrial {
             statistics.forEach(array -> before.add(array.duplicate()));
             before.attach(scope);
             try {
-                logits(VaeLoss.view(images, scope));
+                // Not by the trainer, whose step would begin.
+                Block block = discriminator.getModel().getBlock();
+                ParameterStore store = new ParameterStore(scope, false);
+                logits(VaeLoss.view(images, scope), data -> block.forward(store, data, true));
             } finally {
                 restore(statistics, before);
             }
