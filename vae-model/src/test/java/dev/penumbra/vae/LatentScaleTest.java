@@ -163,12 +163,18 @@ final class LatentScaleTest {
         model.setLatentScale(LatentScale.of(0, 1));
         NDArray images = manager.randomUniform(-1, 1, new Shape(2, 1, 5, 7));
         NDArray latents = model.encodeScaled(store, images, false);
-        NDArray whole = model.decodeScaled(store, latents, false);
+        NDArray whole = model.decodeScaled(store, latents, 6, 8, false);
         assertEquals(new Shape(2, 1, 6, 8), whole.getShape());
         NDArray decoded = model.decodeScaled(store, latents, 5, 7, false);
         assertEquals(model.forward(store, new NDList(images), false).get(0), decoded);
         assertEquals(whole.get(":, :, :5, :7"), decoded);
-        assertEquals(whole, model.decodeScaled(store, latents, 6, 8, false));
+        assertEquals(
+                "height and width of the images must be given to decodeScaled where odd sizes are"
+                        + " padded",
+                assertThrows(
+                                IllegalStateException.class,
+                                () -> model.decodeScaled(store, latents, false))
+                        .getMessage());
         assertRejected(
                 "latents of images of 4 x 7 must have shape (N, 2, 2, 4), got (2, 2, 3, 4)",
                 () -> model.decodeScaled(store, latents, 4, 7, false));
@@ -213,28 +219,42 @@ final class LatentScaleTest {
      * Where the number of channels is: after the version, the input shapes and the architecture.
      */
     private static int countAt(byte[] bytes) throws IOException {
+        return after(bytes, 2);
+    }
+
+    /** The place after the architecture and, as the second text, the clamp. */
+    private static int after(byte[] bytes, int texts) throws IOException {
         DataInputStream in = new DataInputStream(new ByteArrayInputStream(bytes));
         in.readByte();
         for (int inputs = in.readInt(); inputs > 0; inputs--) {
             Shape.decode(in);
         }
-        in.readUTF();
+        for (int i = 0; i < texts; i++) {
+            in.readUTF();
+        }
         return bytes.length - in.available();
     }
 
-    /** The first version of the file has no scale. */
+    /** The first version of the file has neither a scale nor a clamp, the second no clamp. */
     @Test
-    void djlsFirstFile_loads() throws IOException, MalformedModelException {
+    void djlsFirstFiles_load() throws IOException, MalformedModelException {
         AutoencoderKL model = small();
         byte[] bytes = saved(model);
-        int at = countAt(bytes);
-        byte[] first = Arrays.copyOf(bytes, bytes.length - Integer.BYTES);
-        System.arraycopy(bytes, at + Integer.BYTES, first, at, first.length - at);
-        first[0] = 1;
-        AutoencoderKL other = new AutoencoderKL(SMALL);
-        load(other, first);
-        assertEquals(Optional.empty(), other.latentScale());
-        assertArrayEquals(bytes, saved(other));
+        int clamp = after(bytes, 1);
+        int count = countAt(bytes);
+        for (byte version = 1; version <= 2; version++) {
+            int rest = version == 1 ? count + Integer.BYTES : count;
+            byte[] first = Arrays.copyOf(bytes, bytes.length - (rest - clamp));
+            System.arraycopy(bytes, rest, first, clamp, bytes.length - rest);
+            first[0] = version;
+            AutoencoderKL other = new AutoencoderKL(SMALL);
+            load(other, first);
+            assertEquals(Optional.empty(), other.latentScale());
+            assertArrayEquals(bytes, saved(other));
+            AutoencoderKL limited =
+                    new AutoencoderKL(SMALL.withLogVarClamp(new LogVarClamp.Hard(-1, 1)));
+            assertThrows(MalformedModelException.class, () -> load(limited, first));
+        }
     }
 
     @Test

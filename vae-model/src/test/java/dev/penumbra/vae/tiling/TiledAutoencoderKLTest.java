@@ -115,15 +115,17 @@ final class TiledAutoencoderKLTest {
         NDArray images = Models.images(manager, DataType.FLOAT64, 2, 3, 15, 18);
         assertEquals(
                 "The model has no latent scale yet: call setLatentScale(...) before",
-                assertThrows(IllegalStateException.class, () -> tiled.decodeScaled(store, images))
+                assertThrows(IllegalStateException.class, () -> tiled.encodeScaled(store, images))
                         .getMessage());
         model.setLatentScale(new LatentScale(List.of(0.5, -1.0), List.of(2.0, 0.25)));
         NDArray latents = tiled.encodeScaled(store, images);
         NDArray expected = model.encodeScaled(store, images, false);
         // The rounding of doubles is 1e-16.
         assertEquals(0, Models.difference(expected, latents), 1e-12);
-        NDArray whole = model.decodeScaled(store, latents, false);
-        assertEquals(0, Models.difference(whole, tiled.decodeScaled(store, latents)), 1e-12);
+        NDArray whole = model.decodeScaled(store, latents, 16, 20, false);
+        assertEquals(
+                0, Models.difference(whole, tiled.decodeScaled(store, latents, 16, 20)), 1e-12);
+        assertThrows(IllegalStateException.class, () -> tiled.decodeScaled(store, latents));
         NDArray decoded = tiled.decodeScaled(store, latents, 15, 18);
         assertEquals(images.getShape(), decoded.getShape());
         assertEquals(0, Models.difference(whole.get(":, :, :15, :18"), decoded), 1e-12);
