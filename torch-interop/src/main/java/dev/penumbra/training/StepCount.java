@@ -91,6 +91,16 @@ public final class StepCount extends TrainingListenerAdapter implements LongSupp
         return set || !open.isEmpty();
     }
 
+    /**
+     * Tells whether the steps of a trainer are counted.
+     *
+     * @param trainer the trainer
+     * @return whether they are
+     */
+    public boolean isCounting(Trainer trainer) {
+        return open.contains(trainer);
+    }
+
     @Override
     public State state() {
         return State.of(Map.of(NAME, Long.toString(step.get())));

@@ -42,9 +42,10 @@ import java.util.Objects;
  *
  * <p>The autoencoder's listeners are told of each batch before its step, as in {@code EasyTrain},
  * when the loss knows its values. Both gradients are there before either network moves, so a
- * discriminator whose logits are not finite is refused with nothing lost; one that has won, and has
- * no gradient left, is not. The discriminator moves first, so that whoever is told of the
- * autoencoder's step, such as a checkpoint, finds both moved.
+ * discriminator whose logits are not finite is refused with nothing lost, and the training may go
+ * on with another batch; one that has won, and has no gradient left, is not. The discriminator
+ * moves first, so that whoever is told of the autoencoder's step, such as a checkpoint, finds both
+ * moved.
  *
  * <p>As a part of the autoencoder's checkpoints it saves and restores the discriminator, the state
  * of its optimizer and the step of the loss, so that the training goes on bit for bit:
@@ -106,6 +107,11 @@ public final class AdversarialTraining implements Stateful {
             throw new IllegalStateException(
                     "The loss does not know the step: add steps() to the training's listeners");
         }
+        if (loss.steps().isCounting(discriminator)) {
+            throw new IllegalArgumentException(
+                    "the loss's steps() must be among the listeners of the autoencoder's trainer"
+                            + " only, got them also among the discriminator's");
+        }
         trial = new DiscriminatorTrial(discriminator);
         // A discriminator may have won before its first step.
         OptimizerSteps.of(discriminator).allowZeroGradients();
@@ -145,6 +151,7 @@ public final class AdversarialTraining implements Stateful {
                 // Once, and not in a training that goes on, whose random numbers it would change.
                 trial.runOnce(input, loss.step() == 0);
             }
+            NDList statistics = started ? trial.statistics(scope) : new NDList();
             List<NDArray> scalars = new ArrayList<>();
             NDList predictions;
             VaeLoss.Parts parts;
@@ -158,7 +165,14 @@ public final class AdversarialTraining implements Stateful {
             AdversarialValues values = values(parts, scalars, started);
             loss.record(values.autoencoder());
             notify(batch, predictions);
-            requireFinite(values, started);
+            try {
+                requireFinite(values, started);
+            } catch (ArithmeticException e) {
+                Gradients.clear(autoencoder);
+                Gradients.clear(discriminator);
+                trial.restore(statistics);
+                throw e;
+            }
             if (started) {
                 discriminator.step();
             }

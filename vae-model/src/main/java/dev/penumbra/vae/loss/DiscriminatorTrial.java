@@ -72,30 +72,42 @@ final class DiscriminatorTrial {
         if (!run) {
             return;
         }
-        List<NDArray> statistics = new ArrayList<>();
-        for (Parameter parameter : discriminator.getModel().getBlock().getParameters().values()) {
-            if (!parameter.requiresGradient()) {
-                statistics.add(parameter.getArray());
-            }
-        }
         try (NDManager scope = images.getManager().newSubManager()) {
-            NDList before = new NDList();
-            statistics.forEach(array -> before.add(array.duplicate()));
-            before.attach(scope);
+            NDList before = statistics(scope);
             try {
                 // Not by the trainer, whose step would begin.
                 Block block = discriminator.getModel().getBlock();
                 ParameterStore store = new ParameterStore(scope, false);
                 logits(VaeLoss.view(images, scope), data -> block.forward(store, data, true));
             } finally {
-                restore(statistics, before);
+                restore(before);
             }
         }
     }
 
-    private static void restore(List<NDArray> arrays, NDList before) {
-        if (!arrays.isEmpty()) {
-            try (TensorList targets = TensorList.of(arrays);
+    /** Everything that is not trained, running statistics among it. */
+    private List<NDArray> untrained() {
+        List<NDArray> arrays = new ArrayList<>();
+        for (Parameter parameter : discriminator.getModel().getBlock().getParameters().values()) {
+            if (!parameter.requiresGradient() && parameter.isInitialized()) {
+                arrays.add(parameter.getArray());
+            }
+        }
+        return arrays;
+    }
+
+    /** Copies of the running statistics. */
+    NDList statistics(NDManager scope) {
+        NDList copies = new NDList();
+        untrained().forEach(array -> copies.add(array.duplicate()));
+        copies.attach(scope);
+        return copies;
+    }
+
+    /** Puts them back. */
+    void restore(NDList before) {
+        if (!before.isEmpty()) {
+            try (TensorList targets = TensorList.of(untrained());
                     TensorList sources = TensorList.of(before)) {
                 ForeachOps.copy(targets, sources);
             }

@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.penumbra.vae.loss;
 
-import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.nn.Parameter;
 import ai.djl.training.Trainer;
 import dev.penumbra.internal.operator.FiniteCheck;
-import dev.penumbra.internal.script.NamedParameters;
 import dev.penumbra.training.StepObserver;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 
 /**
  * Refuses a step whose gradients are not finite where a network of the user's own is part of the
- * loss, before anything moves.
+ * loss, before anything moves. The gradients are cleared, so that the training may go on with
+ * another batch.
  */
 final class GradientGuard implements StepObserver {
 
@@ -32,27 +29,20 @@ final class GradientGuard implements StepObserver {
             return;
         }
         List<String> names = new ArrayList<>();
+        int culprit;
         try (NDManager scope = trainer.getManager().newSubManager();
-                NDList gradients = new NDList()) {
-            for (Map.Entry<String, Parameter> entry :
-                    NamedParameters.of(trainer.getModel().getBlock()).entrySet()) {
-                NDArray array = entry.getValue().getArray();
-                if (entry.getValue().requiresGradient() && array.hasGradient()) {
-                    names.add(entry.getKey());
-                    gradients.add(array.getGradient());
-                }
-            }
-            int culprit =
-                    gradients.isEmpty() ? -1 : new FiniteCheck(gradients, scope).firstNonFinite();
-            if (culprit >= 0) {
-                throw new ArithmeticException(
-                        "The gradient of '"
-                                + names.get(culprit)
-                                + "' must be finite, got an infinite value or NaN: the perceptual"
-                                + " network "
-                                + perceptual.network().file()
-                                + " is part of the loss");
-            }
+                NDList gradients = Gradients.of(trainer, names)) {
+            culprit = gradients.isEmpty() ? -1 : new FiniteCheck(gradients, scope).firstNonFinite();
+        }
+        if (culprit >= 0) {
+            Gradients.clear(trainer);
+            throw new ArithmeticException(
+                    "The gradient of '"
+                            + names.get(culprit)
+                            + "' must be finite, got an infinite value or NaN: the perceptual"
+                            + " network "
+                            + perceptual.network().file()
+                            + " is part of the loss");
         }
     }
 }

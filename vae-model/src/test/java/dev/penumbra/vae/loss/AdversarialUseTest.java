@@ -13,6 +13,7 @@ import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
@@ -113,7 +114,7 @@ final class AdversarialUseTest {
         void fill(int parameter, float value) {
             NDArray array = critic.getBlock().getParameters().get(parameter).getValue().getArray();
             try (NDArray target = array.stopGradient()) {
-                target.muli(0).addi(value);
+                target.set(new NDIndex(":"), value);
             }
         }
 
@@ -238,6 +239,49 @@ final class AdversarialUseTest {
             assertArrayEquals(generator, gan.weights(gan.generator));
             assertArrayEquals(critic, gan.weights(gan.critic));
             assertEquals(1, gan.loss.steps().getAsLong());
+            gan.fill(1, 0);
+            gan.step(gan.images(IMAGES));
+            for (float weight : gan.weights(gan.generator)) {
+                assertTrue(Float.isFinite(weight));
+            }
+        }
+    }
+
+    /** Also running statistics are those of before, and the next batch is trained on. */
+    @Test
+    void refusedStep_leavesNothingBehind() {
+        Shape large = new Shape(2, 1, 16, 16);
+        try (Gan gan = new Gan(small(), patches(2), 0, large)) {
+            gan.step(gan.images(large));
+            int last = gan.critic.getBlock().getParameters().size() - 1;
+            gan.fill(last, Float.NaN);
+            float[] before = gan.weights(gan.critic);
+            assertThrows(ArithmeticException.class, () -> gan.step(gan.images(large)));
+            assertArrayEquals(before, gan.weights(gan.critic));
+            gan.fill(last, 0);
+            gan.step(gan.images(large));
+            for (Model model : List.of(gan.generator, gan.critic)) {
+                for (float weight : gan.weights(model)) {
+                    assertTrue(Float.isFinite(weight));
+                }
+            }
+        }
+    }
+
+    /** Otherwise each step would count twice. */
+    @Test
+    void oneConfigurationForBoth_isRefused() {
+        try (Gan gan = new Gan(small(), patches(1), 0, IMAGES)) {
+            DefaultTrainingConfig config =
+                    Gan.config(gan.loss).addTrainingListeners(gan.loss.steps());
+            try (Trainer critic = gan.critic.newTrainer(config)) {
+                assertRejected(
+                        "the loss's steps() must be among the listeners of the autoencoder's"
+                                + " trainer only, got them also among the discriminator's",
+                        () ->
+                                new AdversarialTraining(
+                                        gan.one, critic, AdversarialConfig.latentDiffusion()));
+            }
         }
     }
 

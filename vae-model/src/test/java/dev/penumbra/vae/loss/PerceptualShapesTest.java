@@ -175,6 +175,10 @@ final class PerceptualShapesTest {
                         message);
                 assertEquals(0, loss.steps().getAsLong());
                 assertTrue(allFinite(model));
+                for (Parameter parameter : model.getBlock().getParameters().values()) {
+                    NDArray gradient = parameter.getArray().getGradient();
+                    assertEquals(0, gradient.abs().max().getFloat());
+                }
             }
         }
     }
