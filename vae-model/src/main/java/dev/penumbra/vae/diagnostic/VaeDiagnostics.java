@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.training.Trainer;
 import ai.djl.training.listener.TrainingListenerAdapter;
+import dev.penumbra.internal.Description;
 import dev.penumbra.state.SavedState;
 import dev.penumbra.state.State;
 import dev.penumbra.state.StateCheck;
@@ -15,9 +16,12 @@ import dev.penumbra.vae.LogVarClamp;
 import dev.penumbra.vae.loss.LossObserver;
 import dev.penumbra.vae.loss.VaeLoss;
 import java.nio.BufferUnderflowException;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
+import java.util.WeakHashMap;
 import java.util.function.Supplier;
 
 /**
@@ -67,7 +71,7 @@ public final class VaeDiagnostics extends TrainingListenerAdapter implements Sta
     private final LossObserver evaluations = this::evaluated;
     private Observations seen;
     private long step;
-    private boolean listening;
+    private final Set<Trainer> open = Collections.newSetFromMap(new WeakHashMap<>());
 
     /** Whether the batch that is reported next has been read when its loss was evaluated. */
     private boolean alreadyRead;
@@ -97,7 +101,7 @@ public final class VaeDiagnostics extends TrainingListenerAdapter implements Sta
      */
     public void observe(long step, NDArray moments, StepLosses losses) {
         Arguments.requireAtLeast("step", 0, step);
-        if (listening) {
+        if (!open.isEmpty()) {
             throw new IllegalStateException(
                     "The diagnostics count the steps of a trainer: make others for batches that"
                             + " are handed over");
@@ -147,16 +151,17 @@ public final class VaeDiagnostics extends TrainingListenerAdapter implements Sta
         if (ofModel != null) {
             clamp = ClampLimits.of(ofModel);
         }
-        listening = true;
+        open.add(trainer);
     }
 
     @Override
     public void onTrainingEnd(Trainer trainer) {
         OptimizerSteps.of(trainer).remove(steps);
-        if (trainer.getLoss() instanceof VaeLoss loss) {
+        open.remove(trainer);
+        boolean shared = open.stream().anyMatch(each -> each.getLoss() == trainer.getLoss());
+        if (!shared && trainer.getLoss() instanceof VaeLoss loss) {
             loss.removeObserver(evaluations);
         }
-        listening = false;
     }
 
     /** Reads a batch whose loss has been evaluated for gradients. */
@@ -217,12 +222,18 @@ public final class VaeDiagnostics extends TrainingListenerAdapter implements Sta
     @Override
     public State state() {
         return State.of(
-                Map.of(CONFIG, config.toString(), STEP, Long.toString(step), DATA, seen.text()));
+                Map.of(
+                        CONFIG,
+                        Description.of(config),
+                        STEP,
+                        Long.toString(step),
+                        DATA,
+                        seen.text()));
     }
 
     @Override
     public List<String> differences(SavedState saved) {
-        StateCheck check = new StateCheck(saved).value(CONFIG, config.toString()).count(STEP);
+        StateCheck check = new StateCheck(saved).value(CONFIG, Description.of(config)).count(STEP);
         check.text(DATA, "[A-Za-z0-9+/]+={0,2}", "numbers in base 64");
         List<String> differences = check.end();
         if (differences.isEmpty()) {

@@ -13,9 +13,11 @@ import ai.djl.training.Trainer;
 import ai.djl.training.dataset.Batch;
 import ai.djl.training.listener.TrainingListener.BatchData;
 import ai.djl.training.optimizer.Optimizer;
+import dev.penumbra.internal.Description;
 import dev.penumbra.state.ModelState;
 import dev.penumbra.state.SavedState;
 import dev.penumbra.state.State;
+import dev.penumbra.state.StateCheck;
 import dev.penumbra.state.Stateful;
 import dev.penumbra.torch.NativeScalar;
 import dev.penumbra.torch.OptimizerState;
@@ -53,6 +55,7 @@ import java.util.Objects;
  * <pre>{@code
  * var adversarial = new AtomicReference<AdversarialTraining>();
  * checkpoints = CheckpointListener.builder()...
+ *         .optStepSeeds(seed) // the autoencoder draws noise in every step
  *         .optPart("adversarial", trainer -> adversarial.get())
  *         .build();
  * // both trainers, then
@@ -107,6 +110,12 @@ public final class AdversarialTraining implements Stateful {
             throw new IllegalStateException(
                     "The loss does not know the step: add steps() to the training's listeners");
         }
+        if (loss.config().reconstruction().takesLogits()) {
+            throw new IllegalArgumentException(
+                    "the reconstruction term must not take logits, which the discriminator would"
+                            + " compare with images, got "
+                            + loss.config().reconstruction());
+        }
         if (loss.steps().isCounting(discriminator)) {
             throw new IllegalArgumentException(
                     "the loss's steps() must be among the listeners of the autoencoder's trainer"
@@ -153,21 +162,10 @@ public final class AdversarialTraining implements Stateful {
             }
             NDList statistics = started ? trial.statistics(scope) : new NDList();
             List<NDArray> scalars = new ArrayList<>();
-            NDList predictions;
-            VaeLoss.Parts parts;
-            try (GradientCollector collector = autoencoder.newGradientCollector()) {
-                predictions = autoencoder.forward(new NDList(input));
-                parts = generate(collector, input, predictions, started, scalars);
-                if (started) {
-                    judge(collector, input, predictions.get(0), scalars);
-                }
-            }
-            AdversarialValues values = values(parts, scalars, started);
-            loss.record(values.autoencoder());
-            notify(batch, predictions);
+            AdversarialValues values;
             try {
-                requireFinite(values, started);
-            } catch (ArithmeticException e) {
+                values = backward(batch, input, started, scalars);
+            } catch (RuntimeException e) {
                 Gradients.clear(autoencoder);
                 Gradients.clear(discriminator);
                 trial.restore(statistics);
@@ -179,6 +177,27 @@ public final class AdversarialTraining implements Stateful {
             autoencoder.step();
             return values;
         }
+    }
+
+    /** Everything before the networks move; what is refused is refused here. */
+    private AdversarialValues backward(
+            Batch batch, NDArray input, boolean started, List<NDArray> scalars) {
+        NDList predictions;
+        VaeLoss.Parts parts;
+        try (GradientCollector collector = autoencoder.newGradientCollector()) {
+            predictions = autoencoder.forward(new NDList(input));
+            parts = generate(collector, input, predictions, started, scalars);
+            if (started) {
+                judge(collector, input, predictions.get(0), scalars);
+            }
+        }
+        AdversarialValues values = values(parts, scalars, started);
+        loss.record(values.autoencoder());
+        loss.requireRange(input);
+        notify(batch, predictions);
+        requireFinite(values, started);
+        loss.requireFiniteGradients(autoencoder);
+        return values;
     }
 
     private static void requireFinite(AdversarialValues values, boolean started) {
@@ -314,6 +333,7 @@ public final class AdversarialTraining implements Stateful {
         Block judge = discriminator.getModel().getBlock();
         Map<String, Stateful> parts = new LinkedHashMap<>();
         parts.put("loss", loss);
+        parts.put("settings", new Settings(config));
         parts.put("discriminator", new ModelState(judge));
         parts.put("optimizer", OptimizerState.of(optimizer(), judge));
         return Stateful.ofAll(parts);
@@ -342,5 +362,26 @@ public final class AdversarialTraining implements Stateful {
     @Override
     public void restore(SavedState saved) throws IOException {
         parts().restore(saved);
+    }
+
+    /** The settings, which must be the same when a training goes on. */
+    private record Settings(AdversarialConfig config) implements Stateful {
+
+        private static final String NAME = "config";
+
+        @Override
+        public State state() {
+            return State.of(Map.of(NAME, Description.of(config)));
+        }
+
+        @Override
+        public List<String> differences(SavedState saved) {
+            return new StateCheck(saved).value(NAME, Description.of(config)).end();
+        }
+
+        @Override
+        public void restore(SavedState saved) {
+            // They belong to the program.
+        }
     }
 }

@@ -55,8 +55,30 @@ final class ImageRange {
         if (!isLimited()) {
             return;
         }
-        double least = numbers[LOSSES];
-        double most = numbers[LOSSES + 1];
+        require(numbers[LOSSES], numbers[LOSSES + 1]);
+        if (numbers.length > LOSSES + 2) {
+            boolean within = numbers[LOSSES + 2] >= 0 && numbers[LOSSES + 3] <= 1;
+            probabilities = within ? probabilities + 1 : -1;
+            if (probabilities == SUSPICIOUS) {
+                probabilities = -1;
+                logger.warn(
+                        "The first {} reconstructions were all in [0, 1], but the reconstruction"
+                                + " term {} takes logits: leave out the decoder's sigmoid",
+                        SUSPICIOUS,
+                        term.getClass().getSimpleName());
+            }
+        }
+    }
+
+    /** Refuses images beyond the range. */
+    void require(NDArray images) {
+        if (isLimited()) {
+            double[] limits = VaeLoss.numbers(images.min(), images.max());
+            require(limits[0], limits[1]);
+        }
+    }
+
+    private void require(double least, double most) {
         if (least < term.minImage() || most > term.maxImage()) {
             throw new IllegalArgumentException(
                     "images must be in ["
@@ -69,18 +91,6 @@ final class ImageRange {
                             + number(least)
                             + " to "
                             + number(most));
-        }
-        if (numbers.length > LOSSES + 2) {
-            boolean within = numbers[LOSSES + 2] >= 0 && numbers[LOSSES + 3] <= 1;
-            probabilities = within ? probabilities + 1 : -1;
-            if (probabilities == SUSPICIOUS) {
-                probabilities = -1;
-                logger.warn(
-                        "The first {} reconstructions were all in [0, 1], but the reconstruction"
-                                + " term {} takes logits: leave out the decoder's sigmoid",
-                        SUSPICIOUS,
-                        term.getClass().getSimpleName());
-            }
         }
     }
 

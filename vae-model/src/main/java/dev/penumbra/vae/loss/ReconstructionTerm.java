@@ -246,6 +246,12 @@ public interface ReconstructionTerm {
         public WithPerceptual {
             Objects.requireNonNull(base, "base");
             Objects.requireNonNull(network, "network");
+            if (base.takesLogits()) {
+                throw new IllegalArgumentException(
+                        "base must not take logits, which the network would compare with images,"
+                                + " got "
+                                + base);
+            }
             if (!(weight >= 0 && Double.isFinite(weight))) {
                 throw new IllegalArgumentException(
                         "weight must be finite and at least 0, got " + weight);

@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.training.Trainer;
 import ai.djl.training.loss.Loss;
 import dev.penumbra.internal.Description;
 import dev.penumbra.internal.GradientRecording;
@@ -61,6 +62,7 @@ public final class VaeLoss extends Loss implements Stateful {
 
     private final VaeLossConfig config;
     private final ImageRange range;
+    private final GradientGuard guard;
     private final StepCount steps;
     private final @Nullable LongSupplier ownSteps;
     private final boolean moving;
@@ -73,7 +75,8 @@ public final class VaeLoss extends Loss implements Stateful {
         this.config = config;
         range = new ImageRange(config.reconstruction());
         ownSteps = builder.steps;
-        steps = new StepCount(new GradientGuard(config.reconstruction()));
+        guard = new GradientGuard(config.reconstruction());
+        steps = new StepCount(guard);
         boolean target = config.kl() instanceof KlTerm.Capacity term && moves(term.capacity());
         moving = target || moves(config.schedule());
     }
@@ -265,9 +268,25 @@ public final class VaeLoss extends Loss implements Stateful {
         }
         double beta = reduction.effectiveBeta(weight, shape, latents);
         NDArray costs = config.reconstruction().perElement(images, predictions);
+        if (!costs.getShape().equals(shape)) {
+            throw new IllegalArgumentException(
+                    "a reconstruction term must return the cost of each element, of shape "
+                            + shape
+                            + ", got "
+                            + costs.getShape()
+                            + " of "
+                            + config.reconstruction().getClass().getSimpleName());
+        }
         double share = reduction.reconstruction().factor(shape, shape) / shape.get(0);
         NDArray reconstructed = Differentiable.times(costs.sum(), share);
         NDArray cost = config.kl().value(posterior, step, weight);
+        if (cost.getShape().dimension() != 0) {
+            throw new IllegalArgumentException(
+                    "a KL term must return one number without axes, got "
+                            + cost.getShape()
+                            + " of "
+                            + config.kl().getClass().getSimpleName());
+        }
         NDArray diverged = Differentiable.times(cost, reduction.kl().factor(latents, shape));
         return new Parts(step, reconstructed, diverged, weight, beta);
     }
@@ -296,6 +315,16 @@ public final class VaeLoss extends Loss implements Stateful {
         if (GradientRecording.isOn()) {
             observers.forEach(observer -> observer.onEvaluation(moments));
         }
+    }
+
+    /** Refuses images beyond the range of the reconstruction term. */
+    void requireRange(NDArray images) {
+        range.require(images);
+    }
+
+    /** Refuses gradients that are not finite where a network of the program's own is involved. */
+    void requireFiniteGradients(Trainer trainer) {
+        guard.checkStep(trainer);
     }
 
     void record(VaeLossValues values) {

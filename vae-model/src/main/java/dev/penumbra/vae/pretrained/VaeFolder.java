@@ -113,7 +113,7 @@ public final class VaeFolder {
      * treatment of odd sizes is not saved.
      *
      * @param folder the folder; made if it is not there, otherwise files of these names are
-     *     replaced
+     *     replaced; in a pipeline's folder it is the folder {@code vae}
      * @param model the autoencoder, with initialized weights
      * @throws IOException if a file cannot be written
      * @throws IllegalStateException if the model has no weights yet
@@ -122,8 +122,10 @@ public final class VaeFolder {
     public static void save(Path folder, AutoencoderKL model) throws IOException {
         requirePublishedClamp(model);
         DiffusersConfig config = new DiffusersConfig(model.config(), model.latentScale(), true);
+        // Where load(folder) reads.
+        boolean pipeline = Files.exists(folder.resolve("model_index.json"));
         StagedFiles.write(
-                folder,
+                pipeline ? folder.resolve("vae") : folder,
                 WEIGHTS,
                 path -> VaeWeightsFile.save(path, model, KeyFamily.DIFFUSERS),
                 DiffusersConfig.NAME,

@@ -26,6 +26,9 @@ import ai.djl.training.listener.TrainingListenerAdapter;
 import ai.djl.training.loss.Loss;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
+import dev.penumbra.safetensors.TensorInfo;
+import dev.penumbra.state.SavedState;
+import dev.penumbra.state.State;
 import dev.penumbra.vae.AutoencoderKL;
 import dev.penumbra.vae.AutoencoderKLConfig;
 import dev.penumbra.vae.AutoencoderKLConfig.OddSizes;
@@ -35,6 +38,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -265,6 +269,39 @@ final class AdversarialUseTest {
                     assertTrue(Float.isFinite(weight));
                 }
             }
+        }
+    }
+
+    /** Other settings would go on with another training. */
+    @Test
+    void otherSettings_areADifference() {
+        try (Gan gan = new Gan(small(), patches(1), 0, IMAGES)) {
+            State saved = gan.training.state();
+            AdversarialConfig other = AdversarialConfig.latentDiffusion().withStart(9);
+            List<String> differences =
+                    new AdversarialTraining(gan.one, gan.two, other).differences(new Saved(saved));
+            assertTrue(
+                    differences.stream().anyMatch(each -> each.startsWith("settings: config ")),
+                    differences.toString());
+        }
+    }
+
+    /** Arrays are not looked at. */
+    private record Saved(State state) implements SavedState {
+
+        @Override
+        public Map<String, TensorInfo> tensors() {
+            return Map.of();
+        }
+
+        @Override
+        public Map<String, String> values() {
+            return state.values();
+        }
+
+        @Override
+        public void readInto(String name, NDArray target) {
+            throw new AssertionError(name);
         }
     }
 

@@ -245,6 +245,34 @@ final class VaeLossUseTest {
                 () -> new KlTerm.LimitedVariance(0));
     }
 
+    @Test
+    void ownTerms_mustHaveTheirShapes() {
+        NDArray images = images(2);
+        NDList predictions = new NDList(images.mul(0.5f), manager.zeros(new Shape(2, 2)));
+        /* A mean over everything would count as one element. */
+        ReconstructionTerm mean = (labels, outputs) -> outputs.get(0).sub(labels).square().mean();
+        VaeLoss loss = VaeLoss.pythae().setReconstruction(mean).build();
+        String message =
+                assertThrows(
+                                IllegalArgumentException.class,
+                                () -> loss.evaluate(new NDList(images), predictions))
+                        .getMessage();
+        String rule =
+                "a reconstruction term must return the cost of each element, of shape (2, 4), got"
+                        + " () of ";
+        assertTrue(String.valueOf(message).startsWith(rule), message);
+        VaeLoss other = VaeLoss.pythae().setKl((q, step, weight) -> q.kl()).build();
+        message =
+                assertThrows(
+                                IllegalArgumentException.class,
+                                () -> other.evaluate(new NDList(images), predictions))
+                        .getMessage();
+        assertTrue(
+                String.valueOf(message)
+                        .startsWith("a KL term must return one number without axes, got (2) of "),
+                message);
+    }
+
     private record Values(Map<String, String> values) implements SavedState {
 
         @Override

@@ -143,6 +143,18 @@ final class VaeFolderTest {
         Files.writeString(folder.resolve("config.json"), json.toString());
     }
 
+    /** Where it is loaded from. */
+    @Test
+    void saveOfAPipeline_isLoadedFromIt() throws IOException {
+        Path pipeline = Files.createDirectory(temporary.resolve("pipeline"));
+        Files.writeString(pipeline.resolve("model_index.json"), "{}");
+        AutoencoderKL model = new AutoencoderKL(AutoencoderKLConfig.mnist());
+        model.initialize(manager, DataType.FLOAT32, new Shape(1, 1, 28, 28));
+        VaeFolder.save(pipeline, model);
+        assertTrue(Files.exists(pipeline.resolve("vae").resolve(WEIGHTS)));
+        assertArrayEquals(bytes(model), bytes(VaeFolder.load(pipeline, manager)));
+    }
+
     @Test
     void pipeline_hasTheAutoencoderInside() throws IOException {
         Path inside = fixture("plain");
